@@ -7,9 +7,7 @@ package stage
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -59,7 +57,9 @@ func (f Func) Run(ctx context.Context, in Input) (Output, error) { return f(ctx,
 //
 // Observe is asked when a process died between a call of Run and the record of
 // its outcome. It must not act on the world. An error means that it could not
-// be found out; Observe is then asked again later.
+// be found out; Observe is then asked again later. An error for which
+// errors.Is(err, [errors.ErrUnsupported]) means that it never can be, as if the
+// Runner were no Observer: a Runner that wraps another returns it.
 type Observer interface {
 	Observe(ctx context.Context, in Input) (Observation, error)
 }
@@ -71,108 +71,30 @@ type Observation struct {
 	Output Output // as of a Run with a nil error; not looked at unless Done
 }
 
-// Input is what a stage is given.
-type Input struct {
-	Pipeline    string
-	Run         string
-	Stage       string
-	Key         string                     // idempotency key: the same for every call of this stage in this run, until it is retried by a person
-	Attempt     int                        // 1, 2, …: counts calls that began anew, not calls after Again
-	Token       int64                      // fencing token of Environment: rises with each run that takes it; 0 if the step names no environment, or one that is Shared
-	Environment Environment                // zero if the step names none
-	Artifacts   artifact.Set               // what the step consumes
-	Values      map[string]json.RawMessage // what the step takes; read one with [Value]
-	Previous    artifact.Set               // what Environment held before this run; empty at first
-	Params      map[string]string          // from the trigger
-	Started     time.Time                  // when the stage was first called; kept over restarts
-	State       json.RawMessage            // Output.State of the call before; nil on a first call
-	Logger      *slog.Logger               // where Log writes; nil discards
-
-	// Secrets looks up a secret of the program that runs the pipeline. It
-	// may be nil; use [Input.Secret].
-	Secrets func(ctx context.Context, name string) (string, error)
-}
-
-// Log returns a logger that names the run and the stage. It is never nil.
-func (in Input) Log() *slog.Logger {
-	if in.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return in.Logger.With("pipeline", in.Pipeline, "run", in.Run, "stage", in.Stage, "attempt", in.Attempt)
-}
-
-// Secret returns the named secret from the resolver that the program gave to
-// its executor. Secrets are looked up at each call and never recorded.
-func (in Input) Secret(ctx context.Context, name string) (string, error) {
-	if in.Secrets == nil {
-		return "", fmt.Errorf("stage %q: secret %q: the executor has no Secrets", in.Stage, name)
-	}
-	s, err := in.Secrets(ctx, name)
-	if err != nil {
-		return "", fmt.Errorf("stage %q: secret %q: %w", in.Stage, name, err)
-	}
-	return s, nil
-}
-
-// Value returns the named value from in.Values as a T. It is an error if the
-// stage does not take it, or if its JSON form does not fit T.
-func Value[T any](in Input, name string) (T, error) {
-	var v T
-	raw, ok := in.Values[name]
-	if !ok {
-		return v, fmt.Errorf("stage %q: no value %q; list it in the step's Takes", in.Stage, name)
-	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("stage %q: value %q is not a %T: %w", in.Stage, name, v, err)
-	}
-	return v, nil
-}
-
 // Output is what a stage gives back.
 type Output struct {
 	Artifacts []artifact.Artifact // must be those the step says it produces
-	Values    map[string]any      // must be those the step says it gives; each needs a JSON form of at most 64 KiB
+	Values    map[string]any      // must be those the step says it gives; each needs a JSON form of at most [MaxState] bytes
 	Live      artifact.Set        // what Environment holds now, if the stage changed it; else nil
 	Traffic   int                 // percent of traffic that Live has, 0 to 100; looked at only if Live is not nil
 	Summary   string              // one clause for people, such as "412 tests passed"; at most 4 KiB, the rest is cut
 	Again     time.Duration       // if positive, the work is not done: call Run again after this time
 	Ask       string              // if not empty, a person has to decide: says what, in one clause
-	State     json.RawMessage     // given back in Input.State; at most 64 KiB
+	State     json.RawMessage     // given back in Input.State; at most [MaxState] bytes
 }
 
-// Poll adapts a function that is called until its Output.Again is 0, and that
-// keeps state of type S between calls. S must have a JSON form.
-func Poll[S any](f func(ctx context.Context, in Input, state *S) (Output, error)) Runner {
-	return Func(func(ctx context.Context, in Input) (Output, error) {
-		var s S
-		if in.State != nil {
-			if err := json.Unmarshal(in.State, &s); err != nil {
-				return Output{}, fmt.Errorf("stage %q: state is of another kind; has the code changed?: %w", in.Stage, err)
-			}
-		}
-		out, err := f(ctx, in, &s)
-		if err == nil && out.Again > 0 {
-			out.State, err = json.Marshal(s)
-		}
-		return out, err
-	})
+// Check returns what the method Check() error of r says, or nil if it has none.
+// It works for runners, deployers and sources of metrics.
+func Check(r any) error {
+	if c, ok := r.(interface{ Check() error }); ok {
+		return c.Check()
+	}
+	return nil
 }
-
-// A Failure is the verdict of a stage that could do its work and found
-// something wrong. It is not retried. Make one with [Failf].
-type Failure struct{ err error }
-
-// Failf returns a [*Failure]. The verb %w works as in [fmt.Errorf].
-func Failf(format string, args ...any) error { return &Failure{fmt.Errorf(format, args...)} }
-
-// Error returns the text given to [Failf].
-func (f *Failure) Error() string { return f.err.Error() }
-
-// Unwrap returns the error wrapped by %w in [Failf], if any.
-func (f *Failure) Unwrap() error { return errors.Unwrap(f.err) }
 
 // Describe returns what r says of itself in one line, or its type if it has no
-// method Describe() string. It works for runners, deployers and sources.
+// method Describe() string. It works for runners, deployers and sources of
+// metrics.
 func Describe(r any) string {
 	if d, ok := r.(interface{ Describe() string }); ok {
 		return d.Describe()
