@@ -37,7 +37,8 @@ const (
 	Failed     Kind = "failed"     // Step's work says no; *[Reason]
 	Waiting    Kind = "waiting"    // Step waits, or the whole run if Step is empty; *[Wait]
 	Voted      Kind = "voted"      // By voted on Step; *[gate.Vote]
-	Passed     Kind = "passed"     // the gate Step lets through, or the gates of an environment let stage Step begin; *[Pass]
+	Passed     Kind = "passed"     // the gate Step lets through; *[Pass]
+	Permitted  Kind = "permitted"  // the gates of its environment let stage Step begin; *[Pass]
 	Rejected   Kind = "rejected"   // the gate Step never will; *[Rejection]
 	Withdrawn  Kind = "withdrawn"  // the pass of gate Step lapsed before it was used; *[Reason]
 	Chosen     Kind = "chosen"     // the condition Step was decided; *[Choice]
@@ -213,7 +214,7 @@ func data(k Kind) (any, bool) {
 		return new(Wait), true
 	case Voted:
 		return new(gate.Vote), true
-	case Passed:
+	case Passed, Permitted:
 		return new(Pass), true
 	case Rejected:
 		return new(Rejection), true
