@@ -1,0 +1,585 @@
+package machine
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// Errors of [Machine.Apply], wrapped.
+var (
+	ErrFenced = errors.New("written under a claim that is not the newest") // J4
+	ErrOrder  = errors.New("cannot follow what was recorded before")
+)
+
+// Apply takes the next event of the journal. After an error the machine is of
+// no more use.
+func (m *Machine) Apply(e *journal.Event) error {
+	if err := m.apply(e); err != nil {
+		return fmt.Errorf("run %s: event %d, %s %q: %w", m.Run, m.Length, e.Kind, e.Step, err)
+	}
+	m.Length++
+	return nil
+}
+
+func (m *Machine) apply(e *journal.Event) error {
+	if m.Begun.IsZero() != (e.Kind == journal.Began) {
+		return ErrOrder
+	}
+	if m.Status.Done() && e.Kind != journal.Retried {
+		return ErrOrder
+	}
+	if e.Kind == journal.Claimed {
+		return m.claimed(e)
+	}
+	if e.Epoch != 0 && (e.Epoch != m.Epoch || m.Owner == "") {
+		return ErrFenced
+	}
+	if e.Step != "" {
+		i, ok := m.lookup(e)
+		if !ok {
+			return errors.New("there is no such step in the definition")
+		}
+		return m.step(i, e)
+	}
+	switch e.Kind {
+	case journal.Began:
+		return m.began(e)
+	case journal.Released:
+		m.Owner = ""
+		if m.For == "" {
+			m.Status = Waiting
+		}
+	case journal.Waiting:
+		d, err := data[journal.Wait](e)
+		if err != nil {
+			return err
+		}
+		m.Status, m.For, m.Reason = Waiting, d.For, d.Text
+	case journal.Left:
+		d, err := data[journal.Exit](e)
+		if err != nil {
+			return err
+		}
+		if env := m.env(d.Environment); env != nil {
+			env.held, env.queued = false, false
+		}
+	case journal.Stopped:
+		d, err := data[journal.Reason](e)
+		if err != nil {
+			return err
+		}
+		m.stopped = "canceled by " + e.By
+		if d.Text != "" {
+			m.stopped += ": " + d.Text
+		}
+		m.stop(e.Time)
+	case journal.Superseded:
+		d, err := data[journal.Successor](e)
+		if err != nil {
+			return err
+		}
+		m.successor = d.Run
+		m.stop(e.Time)
+	case journal.Adopted:
+		d, err := data[journal.Adoption](e)
+		if err != nil {
+			return err
+		}
+		m.Definition, m.Drains, m.For, m.Reason = d.Definition, false, "", ""
+	case journal.Drained:
+		m.Drains, m.For, m.Reason = true, "", ""
+	case journal.Ended:
+		d, err := data[journal.End](e)
+		if err != nil {
+			return err
+		}
+		st, ok := parseStatus(d.Status)
+		if !ok || !st.Done() {
+			return fmt.Errorf("status %q: %w", d.Status, journal.ErrUnknown)
+		}
+		m.Status, m.Reason, m.For, m.Over, m.Owner = st, d.Text, "", e.Time, ""
+	default:
+		return fmt.Errorf("not an event of a run: %w", journal.ErrUnknown)
+	}
+	return nil
+}
+
+// data returns what an event carries, or a new zero T if it carries nothing.
+func data[T any](e *journal.Event) (*T, error) {
+	if e.Data == nil {
+		return new(T), nil
+	}
+	d, ok := e.Data.(*T)
+	if !ok {
+		return nil, fmt.Errorf("data is a %T: %w", e.Data, journal.ErrCorrupt)
+	}
+	return d, nil
+}
+
+func (m *Machine) began(e *journal.Event) error {
+	d, err := data[journal.Beginning](e)
+	if err != nil {
+		return err
+	}
+	m.Begun, m.Beginning, m.Definition, m.Status = e.Time, *d, d.Definition, Running
+	m.Artifacts = maps.Clone(d.Artifacts)
+	if m.prog != nil {
+		m.enter(0, e.Time)
+	}
+	return nil
+}
+
+// claimed gives the run to another owner. What the one before had called is
+// unknown from here on (I5).
+func (m *Machine) claimed(e *journal.Event) error {
+	if e.Epoch <= m.Epoch || e.By == "" {
+		return ErrFenced
+	}
+	m.Owner, m.Epoch = e.By, e.Epoch
+	m.Status, m.For, m.Reason = Running, "", ""
+	for _, i := range m.inflight {
+		m.states[i].phase = unknown
+		if m.states[i].polled { // the call before was recorded, and this one goes on with it
+			m.states[i].phase = again
+		}
+		m.push(i)
+	}
+	m.inflight = m.inflight[:0]
+	return nil
+}
+
+func (m *Machine) stop(t time.Time) {
+	if m.prog != nil {
+		m.cancel(0, t)
+	}
+}
+
+// step takes an event that is about node i.
+func (m *Machine) step(i int32, e *journal.Event) error {
+	s := &m.states[i]
+	switch e.Kind {
+	case journal.Retried:
+		return m.retried(i, e)
+	case journal.Overridden:
+		return m.overrode(i, e)
+	}
+	if s.phase == idle || s.phase == dropped || s.phase == ended && e.Kind != journal.Withdrawn || s.phase == active {
+		return ErrOrder
+	}
+	switch e.Kind {
+	case journal.Called:
+		return m.called(i, e)
+	case journal.Again:
+		return m.again(i, e)
+	case journal.Done:
+		return m.done(i, e)
+	case journal.Failed:
+		d, err := data[journal.Reason](e)
+		if err != nil {
+			return err
+		}
+		m.fail(i, Failed, d.Text, d.Stack, e.Time)
+	case journal.Erred:
+		return m.erred(i, e)
+	case journal.Held:
+		d, err := data[journal.Reason](e)
+		if err != nil {
+			return err
+		}
+		m.land(i)
+		if s.stop {
+			m.fail(i, Canceled, d.Text, "", e.Time)
+			return nil
+		}
+		s.phase, s.reason = held, d.Text
+		m.more(i).waits = "hold"
+	case journal.Waiting:
+		return m.waits(i, e)
+	case journal.Voted:
+		d, err := data[gate.Vote](e)
+		if err != nil {
+			return err
+		}
+		x := m.more(i)
+		x.votes = append(x.votes, *d)
+		if d.ID != "" {
+			if m.votes == nil {
+				m.votes = map[string]bool{}
+			}
+			m.votes[d.ID] = true
+		}
+		if s.phase == waiting {
+			m.push(i)
+		}
+	case journal.Passed:
+		return m.passed(i, e)
+	case journal.Permitted:
+		d, err := data[journal.Pass](e)
+		if err != nil {
+			return err
+		}
+		s.permit = true
+		m.more(i).lapses = d.Lapses
+		m.push(i)
+	case journal.Rejected:
+		return m.rejected(i, e)
+	case journal.Withdrawn:
+		return m.withdraw(i, e)
+	case journal.Chosen:
+		return m.chosen(i, e)
+	case journal.Listed:
+		return m.listed(i, e)
+	case journal.Took:
+		return m.took(i, e)
+	default:
+		return fmt.Errorf("not an event of a step: %w", journal.ErrUnknown)
+	}
+	return nil
+}
+
+func (m *Machine) called(i int32, e *journal.Event) error {
+	d, err := data[journal.Call](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	s.polled = s.phase == again
+	want := int(s.attempt) + 1
+	if s.polled {
+		want--
+	}
+	if s.phase == calling || s.phase == held || d.Attempt != want {
+		return ErrOrder
+	}
+	if s.started.IsZero() {
+		s.started = e.Time
+	}
+	s.phase, s.attempt, s.permit, s.asked = calling, int32(want), false, 0
+	if s.more != nil {
+		s.more.waits = ""
+	}
+	if !s.polled {
+		s.reason = ""
+		if s.more != nil {
+			s.more.state = nil
+		}
+	}
+	m.inflight = append(m.inflight, i)
+	m.begin(i)
+	if m.lapsing > 0 {
+		m.use(i)
+	}
+	return nil
+}
+
+func (m *Machine) again(i int32, e *journal.Event) error {
+	d, err := data[journal.Pause](e)
+	if err != nil {
+		return err
+	}
+	m.land(i)
+	s := &m.states[i]
+	if s.stop {
+		m.fail(i, Canceled, d.Summary, "", e.Time)
+		return nil
+	}
+	s.phase, s.reason = again, d.Summary
+	x := m.more(i)
+	x.waits, x.state, x.recheck = "time", d.State, d.Until
+	m.wakeAt(i, d.Until)
+	return nil
+}
+
+func (m *Machine) done(i int32, e *journal.Event) error {
+	d, err := data[journal.Result](e)
+	if err != nil {
+		return err
+	}
+	m.land(i)
+	s := &m.states[i]
+	s.reason = d.Summary
+	for _, a := range d.Artifacts {
+		if m.Artifacts == nil {
+			m.Artifacts = artifact.Set{}
+		}
+		m.Artifacts[a.Name] = a
+	}
+	for name, v := range d.Values {
+		if m.Values == nil {
+			m.Values = map[string]json.RawMessage{}
+		}
+		m.Values[name] = v
+	}
+	m.mark(i, false)
+	m.close(i, Succeeded, e.Time)
+	return nil
+}
+
+// mark notes whether the environment of stage i was left in a good state.
+func (m *Machine) mark(i int32, failed bool) {
+	if m.states[i].begun {
+		for _, e := range m.node(i).envs {
+			m.envs[e].failed = failed
+		}
+	}
+}
+
+// fail ends a leaf that did not succeed.
+func (m *Machine) fail(i int32, st Status, why, stack string, t time.Time) {
+	m.land(i)
+	s := &m.states[i]
+	if s.stop {
+		st = Canceled
+	}
+	s.reason = why
+	if stack != "" {
+		m.more(i).stack = stack
+	}
+	m.mark(i, true)
+	m.close(i, st, t)
+}
+
+func (m *Machine) erred(i int32, e *journal.Event) error {
+	d, err := data[journal.Fault](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	if d.Retry.IsZero() || s.stop {
+		m.fail(i, Errored, d.Text, d.Stack, e.Time)
+		return nil
+	}
+	m.land(i)
+	s.phase, s.reason = erred, d.Text
+	x := m.more(i)
+	x.waits, x.stack, x.recheck, x.state = "retry", d.Stack, d.Retry, nil
+	x.tries++
+	m.wakeAt(i, d.Retry)
+	return nil
+}
+
+func (m *Machine) waits(i int32, e *journal.Event) error {
+	d, err := data[journal.Wait](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	if s.phase == calling || s.phase == held {
+		return ErrOrder
+	}
+	if s.phase != unknown {
+		s.phase = waiting
+	}
+	s.reason, s.permit = d.Text, false
+	x := m.more(i)
+	x.waits, x.recheck = d.For, d.Recheck
+	if !d.Subject.IsZero() {
+		x.subject = d.Subject
+	}
+	if d.For == "environment" {
+		m.lock(i)
+	}
+	m.wakeAt(i, m.soonest(i, d.Recheck))
+	return nil
+}
+
+// lock notes that stage i waits for its environment.
+func (m *Machine) lock(i int32) {
+	for _, e := range m.node(i).envs {
+		m.envs[e].queued = true
+	}
+	for _, j := range m.locked {
+		if j == i {
+			return
+		}
+	}
+	m.locked = append(m.locked, i)
+}
+
+func (m *Machine) passed(i int32, e *journal.Event) error {
+	d, err := data[journal.Pass](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	s.reason = d.Text
+	x := m.more(i)
+	x.waits, x.lapses, x.subject = "", d.Lapses, d.Subject
+	if !d.Lapses.IsZero() {
+		m.lapsing++
+	}
+	if !x.withdrawn {
+		m.close(i, Succeeded, e.Time)
+		return nil
+	}
+	x.withdrawn = false
+	m.lost--
+	s.phase, s.status, s.end = ended, Succeeded, e.Time
+	m.unbar()
+	return nil
+}
+
+func (m *Machine) rejected(i int32, e *journal.Event) error {
+	d, err := data[journal.Rejection](e)
+	if err != nil {
+		return err
+	}
+	s, n := &m.states[i], m.node(i)
+	then, withdrawn := n.OnReject, s.more != nil && s.more.withdrawn
+	if d.Expired {
+		then = n.OnExpire
+	}
+	s.reason = d.Text
+	switch {
+	case then == Hold:
+		s.phase = held
+		m.more(i).waits = "hold"
+	case withdrawn: // what comes after it is reached already; the stages behind it fail
+		s.phase, s.status, s.end = ended, Failed, e.Time
+		m.unbar()
+	case then == Skip:
+		m.close(i, Skipped, e.Time)
+	default:
+		m.close(i, Failed, e.Time)
+	}
+	return nil
+}
+
+func (m *Machine) chosen(i int32, e *journal.Event) error {
+	d, err := data[journal.Choice](e)
+	if err != nil {
+		return err
+	}
+	s, n := &m.states[i], m.node(i)
+	s.reason = d.Text
+	m.more(i).take = d.Take
+	if len(n.Children) == 0 {
+		s.phase = active
+		return nil
+	}
+	if !d.Take {
+		m.drop(n.Children[0])
+		m.close(i, Skipped, e.Time)
+		return nil
+	}
+	s.phase = active
+	m.enter(n.Children[0], e.Time)
+	return nil
+}
+
+func (m *Machine) listed(i int32, e *journal.Event) error {
+	d, err := data[journal.List](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	s.reason = fmt.Sprintf("%d items", len(d.Items))
+	m.more(i).items = d.Items
+	if m.prog == nil {
+		s.phase = active
+		return nil
+	}
+	m.grow(i, d.Items)
+	m.open(i, m.children(i), e.Time)
+	return nil
+}
+
+// grow adds the body of ForEach i for each item.
+func (m *Machine) grow(i int32, items []string) {
+	n := *m.node(i)
+	if len(m.extra) == 0 {
+		m.names = maps.Clone(m.names) // the program's are shared
+	}
+	b := &Builder{nodes: &m.extra, base: int32(len(m.prog.nodes)), names: m.names, env: m.envIndex, root: &n, at: i}
+	first := b.base + int32(len(m.extra))
+	for _, item := range items {
+		n.Expand(b, i, item)
+	}
+	b.count(first)
+	m.states = append(m.states, make([]state, len(m.extra)-int(first-b.base))...)
+	m.more(i).kids = b.kids
+	for _, c := range b.kids {
+		if m.node(c).uses > 0 {
+			m.expect(c)
+		}
+	}
+}
+
+func (m *Machine) envIndex(name string) int32 {
+	for i := range m.envs {
+		if m.envs[i].name == name {
+			return int32(i)
+		}
+	}
+	m.envs = append(m.envs, envState{name: name})
+	return int32(len(m.envs) - 1)
+}
+
+func (m *Machine) env(name string) *envState {
+	for i := range m.envs {
+		if m.envs[i].name == name {
+			return &m.envs[i]
+		}
+	}
+	return nil
+}
+
+func (m *Machine) took(i int32, e *journal.Event) error {
+	d, err := data[journal.Entry](e)
+	if err != nil {
+		return err
+	}
+	env := m.env(d.Environment)
+	if env == nil {
+		env = &m.envs[m.envIndex(d.Environment)]
+	}
+	env.held, env.queued, env.token, env.previous = true, false, d.Token, d.Previous
+	rest := m.locked[:0]
+	for _, j := range m.locked {
+		if m.node(j).Environment != d.Environment {
+			rest = append(rest, j)
+			continue
+		}
+		m.push(j)
+	}
+	m.locked = rest
+	m.push(i)
+	return nil
+}
+
+func (m *Machine) overrode(i int32, e *journal.Event) error {
+	d, err := data[journal.Reason](e)
+	if err != nil {
+		return err
+	}
+	s, n := &m.states[i], m.node(i)
+	m.overridden = append(m.overridden, Override{Step: n.Name, By: e.By, Reason: d.Text, At: e.Time})
+	switch {
+	case n.Kind == Gate && (s.phase == ready || s.phase == waiting || s.phase == held):
+		p := journal.Event{Time: e.Time, Kind: journal.Passed, Step: e.Step, Data: &journal.Pass{Text: "overridden by " + e.By}}
+		return m.passed(i, &p)
+	case s.phase == held || s.phase == unknown && n.Kind == Stage:
+		s.reason = "overridden by " + e.By
+		m.close(i, Succeeded, e.Time)
+	case s.phase == waiting:
+		m.push(i)
+	}
+	return nil
+}
+
+// passer returns who overrode the named step, or "".
+func (m *Machine) passer(step string) string {
+	for _, o := range m.overridden {
+		if o.Step == step {
+			return o.By
+		}
+	}
+	return ""
+}

@@ -1,0 +1,307 @@
+package machine
+
+import (
+	"slices"
+	"time"
+)
+
+// enter reaches node i.
+func (m *Machine) enter(i int32, t time.Time) {
+	s, n := &m.states[i], m.node(i)
+	s.since = t
+	if n.Parent >= 0 && m.states[n.Parent].stop && !n.Urgent {
+		s.stop = true
+	}
+	if s.stop {
+		for _, c := range n.Children {
+			m.drop(c)
+		}
+		m.close(i, Canceled, t)
+		return
+	}
+	switch n.Kind {
+	case Sequence, OnFailure, Finally:
+		s.phase, s.cursor = active, 0
+		if len(n.Children) == 0 {
+			m.close(i, Succeeded, t)
+			return
+		}
+		m.enter(n.Children[0], t)
+	case Group:
+		m.open(i, n.Children, t)
+	default:
+		m.reach(i, t)
+	}
+}
+
+// reach makes a leaf ready.
+func (m *Machine) reach(i int32, t time.Time) {
+	s, n := &m.states[i], m.node(i)
+	s.phase = ready
+	if len(m.carried) > 0 && m.resume(i, t) {
+		return
+	}
+	if by := m.passer(n.Name); by != "" && n.Kind == Gate {
+		s.reason = "overridden by " + by
+		m.close(i, Succeeded, t)
+		return
+	}
+	if n.Expires > 0 {
+		m.wakeAt(i, t.Add(n.Expires))
+	}
+	m.push(i)
+}
+
+// close ends node i with a final status, and tells its parent.
+func (m *Machine) close(i int32, st Status, t time.Time) {
+	s := &m.states[i]
+	s.phase, s.status, s.end = ended, st, t
+	m.settle(i)
+	p := m.node(i).Parent
+	if p < 0 || m.states[p].phase != active {
+		return
+	}
+	m.closed(p, i, t)
+}
+
+// closed takes parent on after its child has ended.
+func (m *Machine) closed(parent, child int32, t time.Time) {
+	s, n, c := &m.states[parent], m.node(parent), m.node(child)
+	st := m.states[child].status
+	switch n.Kind {
+	case Sequence:
+		skipped := st == Skipped && c.Kind == Gate
+		if !st.OK() || skipped {
+			for _, rest := range n.Children[c.Pos+1:] {
+				m.drop(rest)
+			}
+			m.close(parent, st, t)
+			return
+		}
+		if s.cursor++; int(s.cursor) == len(n.Children) {
+			m.close(parent, Succeeded, t)
+			return
+		}
+		m.enter(n.Children[s.cursor], t)
+	case Group, ForEach:
+		m.member(parent, child, t)
+	case When:
+		m.close(parent, st, t)
+	case OnFailure:
+		switch {
+		case c.Pos == 1:
+			m.close(parent, m.states[n.Children[0]].status, t)
+		case st.OK() || !m.states[child].begun:
+			m.drop(n.Children[1])
+			m.close(parent, st, t)
+		default:
+			s.cursor = 1
+			m.enter(n.Children[1], t)
+		}
+	case Finally:
+		if c.Pos == 1 {
+			of := m.states[n.Children[0]].status
+			if of.OK() && !st.OK() {
+				of = st
+			}
+			m.close(parent, of, t)
+			return
+		}
+		s.cursor = 1
+		m.more(parent).deadline = t.Add(n.Within)
+		m.wakeAt(parent, t.Add(n.Within))
+		m.enter(n.Children[1], t)
+	}
+}
+
+// drop says that node i, which was not reached, never will be.
+func (m *Machine) drop(i int32) {
+	s := &m.states[i]
+	if s.phase != idle {
+		return
+	}
+	s.phase = dropped
+	m.settle(i)
+	for _, c := range m.children(i) {
+		m.drop(c)
+	}
+}
+
+// settle says that node i has no more use for its environments. One that no
+// node has a use for is given back.
+func (m *Machine) settle(i int32) {
+	s := &m.states[i]
+	if s.settled {
+		return
+	}
+	s.settled = true
+	for _, e := range m.node(i).envs {
+		env := &m.envs[e]
+		if env.remaining--; env.remaining == 0 && (env.held || env.queued) {
+			m.leaves = append(m.leaves, e)
+		}
+	}
+}
+
+// cancel stops node i and what is in it, except ways out.
+func (m *Machine) cancel(i int32, t time.Time) {
+	s, n := &m.states[i], m.node(i)
+	if s.stop || n.Urgent || s.phase == ended || s.phase == dropped {
+		return
+	}
+	s.stop = true
+	switch {
+	case s.phase == idle:
+	case s.phase == calling:
+		m.stops = append(m.stops, i)
+	case s.phase != active:
+		m.close(i, Canceled, t)
+	case n.Kind == Group || n.Kind == ForEach:
+		for _, c := range m.children(i) {
+			if m.states[c].phase != idle {
+				m.cancel(c, t)
+			}
+		}
+	case n.Kind == When:
+		m.cancel(n.Children[0], t)
+	default:
+		m.cancel(n.Children[s.cursor], t)
+	}
+}
+
+// open begins a group of children.
+func (m *Machine) open(i int32, children []int32, t time.Time) {
+	s, n := &m.states[i], m.node(i)
+	s.phase, s.left, s.running, s.worst = active, int32(len(children)), 0, Succeeded
+	if s.left == 0 {
+		m.close(i, Succeeded, t)
+		return
+	}
+	if n.Needs != nil {
+		m.more(i).need = slices.Clone(n.Needs)
+	}
+	for pos := range children {
+		if m.states[i].phase != active {
+			return
+		}
+		if n.Needs == nil || m.states[i].more.need[pos] == 0 {
+			m.offer(i, int32(pos), t)
+		}
+	}
+}
+
+// offer begins a child of a group, or lets it wait for a place.
+func (m *Machine) offer(i, pos int32, t time.Time) {
+	s, n := &m.states[i], m.node(i)
+	c := m.children(i)[pos]
+	if m.states[c].phase != idle {
+		return
+	}
+	if n.Max > 0 && int(s.running) >= n.Max {
+		x := m.more(i)
+		x.queue = append(x.queue, pos)
+		return
+	}
+	s.running++
+	m.enter(c, t)
+}
+
+// member takes a group on after one of its children has ended.
+func (m *Machine) member(i, child int32, t time.Time) {
+	s, n, c := &m.states[i], m.node(i), m.node(child)
+	st := m.states[child].status
+	s.left--
+	s.running--
+	switch {
+	case st == Skipped && c.Kind == Gate:
+		m.forgo(i, c.Pos, Skipped)
+	case st.OK():
+		if n.After == nil {
+			break
+		}
+		for _, next := range n.After[c.Pos] {
+			need := m.states[i].more.need
+			if need[next]--; need[next] == 0 {
+				m.offer(i, next, t)
+			}
+		}
+	default:
+		s.worst = worse(s.worst, st)
+		m.forgo(i, c.Pos, Pending)
+		if n.FailFast && !s.failing {
+			m.haste(i, t)
+		}
+	}
+	m.refill(i, t)
+	if s = &m.states[i]; s.left == 0 && s.phase == active {
+		m.close(i, s.worst, t)
+	}
+}
+
+// refill begins children that waited for a place.
+func (m *Machine) refill(i int32, t time.Time) {
+	n := m.node(i)
+	if n.Max == 0 {
+		return
+	}
+	for {
+		s := &m.states[i]
+		if s.phase != active || int(s.running) >= n.Max || s.more == nil || len(s.more.queue) == 0 {
+			return
+		}
+		pos := s.more.queue[0]
+		s.more.queue = s.more.queue[1:]
+		m.offer(i, pos, t)
+	}
+}
+
+// forgo says that what comes after a child of a group is not taken: with
+// Skipped, because a gate let it be; with Pending, because it cannot be.
+func (m *Machine) forgo(i, pos int32, st Status) {
+	n := m.node(i)
+	if n.After == nil {
+		return
+	}
+	for _, next := range n.After[pos] {
+		c := m.children(i)[next]
+		if m.states[c].phase != idle {
+			continue
+		}
+		m.drop(c)
+		if st.Done() {
+			m.states[c].phase, m.states[c].status = ended, st
+		}
+		m.states[i].left--
+		m.forgo(i, next, st)
+	}
+}
+
+// haste stops the other children of a group that fails fast.
+func (m *Machine) haste(i int32, t time.Time) {
+	m.states[i].failing = true
+	for _, c := range m.children(i) {
+		switch m.states[c].phase {
+		case idle:
+			m.drop(c)
+			m.states[i].left--
+		case ended, dropped:
+		default:
+			m.cancel(c, t)
+		}
+	}
+}
+
+// begin notes that a stage was called, for the ways out above it.
+func (m *Machine) begin(i int32) {
+	for ; i >= 0 && !m.states[i].begun; i = m.node(i).Parent {
+		m.states[i].begun = true
+	}
+}
+
+// push says that node i may have a command.
+func (m *Machine) push(i int32) {
+	if s := &m.states[i]; !s.queued && m.prog != nil {
+		s.queued = true
+		m.ready = append(m.ready, i)
+	}
+}

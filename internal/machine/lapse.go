@@ -1,0 +1,149 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A pass of a gate may lapse: a window closes, an approval grows old. It then
+// is withdrawn, unless the next stage has begun (G9). The gates before a stage
+// are those that it comes after with no other stage between.
+
+// gatesBefore calls f for the gates before node i, nearest first.
+func (m *Machine) gatesBefore(i int32, f func(gate int32)) {
+	for {
+		p := m.node(i).Parent
+		if p < 0 {
+			return
+		}
+		pos, n := m.node(i).Pos, m.node(p)
+		switch n.Kind {
+		case Sequence:
+			for pos--; pos >= 0; pos-- {
+				if !m.trailing(n.Children[pos], f) {
+					return
+				}
+			}
+		case Group:
+			if n.Needs != nil && n.Needs[pos] > 0 {
+				if !m.trailingNodes(n, pos, f) {
+					return
+				}
+			}
+		case OnFailure, Finally:
+			if pos == 1 {
+				return // a way out
+			}
+		}
+		i = p
+	}
+}
+
+// trailing calls f for the gates that end node i, and reports whether it has
+// nothing but gates.
+func (m *Machine) trailing(i int32, f func(gate int32)) bool {
+	n := m.node(i)
+	switch n.Kind {
+	case Gate:
+		f(i)
+		return true
+	case Stage:
+		return false
+	case Sequence:
+		for k := len(n.Children) - 1; k >= 0; k-- {
+			if !m.trailing(n.Children[k], f) {
+				return false
+			}
+		}
+		return true
+	}
+	only := true
+	for k, c := range m.children(i) {
+		if k == 1 && (n.Kind == OnFailure || n.Kind == Finally) {
+			break
+		}
+		only = m.trailing(c, f) && only
+	}
+	return only
+}
+
+// trailingNodes does the same for the nodes of a graph that come before the one
+// at pos.
+func (m *Machine) trailingNodes(n *Node, pos int32, f func(gate int32)) bool {
+	only := true
+	for before, after := range n.After {
+		for _, next := range after {
+			if next != pos {
+				continue
+			}
+			if !m.trailing(n.Children[before], f) {
+				only = false
+			} else if n.Needs[before] > 0 {
+				only = m.trailingNodes(n, int32(before), f) && only
+			}
+		}
+	}
+	return only
+}
+
+// lapsed returns the gate before stage i of which the pass is not good at the
+// given time, and false if there is none.
+func (m *Machine) lapsed(i int32, now time.Time) (bad int32, found bool) {
+	if m.lapsing == 0 && m.lost == 0 {
+		return 0, false
+	}
+	m.gatesBefore(i, func(g int32) {
+		s := &m.states[g]
+		if s.more == nil || found || s.status == Skipped {
+			return
+		}
+		x := s.more
+		if x.withdrawn || s.phase != ended || s.status != Succeeded || !x.lapses.IsZero() && !now.Before(x.lapses) {
+			bad, found = g, true
+		}
+	})
+	return bad, found
+}
+
+// use says that stage i began: the passes before it do not lapse any more.
+func (m *Machine) use(i int32) {
+	m.gatesBefore(i, func(g int32) {
+		if x := m.states[g].more; x != nil && !x.lapses.IsZero() {
+			x.lapses = time.Time{}
+			m.lapsing--
+		}
+	})
+}
+
+// withdraw takes the pass of gate i back.
+func (m *Machine) withdraw(i int32, e *journal.Event) error {
+	d, err := data[journal.Reason](e)
+	if err != nil {
+		return err
+	}
+	s := &m.states[i]
+	if s.phase != ended || s.status != Succeeded {
+		return ErrOrder
+	}
+	x := m.more(i)
+	if !x.lapses.IsZero() {
+		m.lapsing--
+	}
+	m.lost++
+	x.withdrawn, x.lapses = true, time.Time{}
+	s.phase, s.status, s.end, s.reason = ready, Pending, time.Time{}, d.Text
+	if n := m.node(i); n.Expires > 0 {
+		m.wakeAt(i, s.since.Add(n.Expires))
+	}
+	m.push(i)
+	return nil
+}
+
+// unbar lets the stages behind a gate that was withdrawn try again.
+func (m *Machine) unbar() {
+	for _, i := range m.barred {
+		m.push(i)
+	}
+	m.barred = m.barred[:0]
+}

@@ -1,0 +1,280 @@
+package machine
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A Machine is the fold of the journal of one run. Make one with [Fold] or
+// [New]. It may not be used by several goroutines at once.
+type Machine struct {
+	// What the journal says. They may be read and must not be changed.
+	Run        string
+	Begun      time.Time // zero if there is no event yet
+	Over       time.Time // zero if the run has not ended
+	Length     int       // of the journal
+	Beginning  journal.Beginning
+	Definition artifact.Digest // that the run goes on under
+	Drains     bool            // a person said to go on under the definition it began with
+	Owner      string          // executor that takes the run forward; empty if none does
+	Epoch      int64           // of the newest claim
+	Status     Status          // final once the run has ended
+	Reason     string          // why the run as a whole waits or has ended
+	For        string          // what the run as a whole waits for
+	Artifacts  artifact.Set    // produced so far, or given by the trigger
+	Values     map[string]json.RawMessage
+
+	prog   *Program // nil: the events are only kept in books
+	names  map[string]int32
+	extra  []Node // bodies of ForEach nodes, and the nodes of a machine without a program
+	states []state
+	envs   []envState
+
+	ready    []int32 // may have a command; see state.queued
+	stops    []int32 // hooks to be stopped
+	leaves   []int32 // environments to be given back
+	inflight []int32 // hooks called, of which the outcome is not recorded
+	locked   []int32 // stages that wait for an environment
+	head     int     // of ready: what is before it was popped
+	lapsing  int     // passes that lapse and have not been used
+	lost     int     // passes withdrawn and not given again
+	barred   []int32 // stages behind one of those; see Pop
+	tickets  uint32  // given out for questions; see Command.Ticket
+	timers   timers
+
+	stopped    string           // why the run was canceled
+	successor  string           // the run that superseded this one
+	carried    map[string]state // of the steps of an older definition, by name; see Adopt
+	overridden []Override
+	votes      map[string]bool // IDs of votes recorded
+
+	base  artifact.Digest // of the input of a stage that is given nothing but the params
+	keys  strings.Builder // memory for Call.Key
+	calls []journal.Call  // memory for Call
+}
+
+// An Override is a person's word that lets a step pass.
+type Override struct {
+	Step, By, Reason string
+	At               time.Time
+}
+
+// A phase is what can happen next to a node.
+type phase uint8
+
+const (
+	idle    phase = iota // not reached
+	active               // something in it is under way
+	ready                // to be called, asked, decided
+	waiting              // asked or tried; said not yet
+	calling              // its hook is called
+	unknown              // its hook was called by a process that died
+	again                // to be called again later
+	erred                // could not be done; is tried again later
+	held                 // waits for a person
+	ended                // has a final status
+	dropped              // will not be reached
+)
+
+// A state is how far a node is.
+type state struct {
+	phase   phase
+	status  Status // final if phase is ended
+	worst   Status // of a group: of its children that ended
+	begun   bool   // a stage in it was called
+	stop    bool   // canceled
+	queued  bool   // is in Machine.ready
+	settled bool   // counts no longer for its environments
+	failing bool   // of a group that fails fast: a child failed
+	permit  bool   // of a stage: the gates of its environment let it begin
+	polled  bool   // of a stage that is called: the call goes on with one that asked to be called again
+
+	// Not recorded.
+	asked uint32 // ticket of the question that is being answered; 0 if none
+	stale bool   // something happened since it was asked
+	blind bool   // of a stage: it cannot be observed
+
+	gen     int32 // times it was reset by a person
+	attempt int32
+	left    int32 // of a group: children that have not ended
+	running int32 // of a group: children under way
+	cursor  int32 // of a sequence and the like: position under way
+
+	since   time.Time // reached
+	started time.Time // first called
+	end     time.Time
+	wake    time.Time // when to look again though nothing is recorded
+	reason  string
+	more    *more
+}
+
+// more is what few nodes have.
+type more struct {
+	waits     string // journal.Wait.For
+	recheck   time.Time
+	state     json.RawMessage // of a stage that asked to be called again
+	votes     []gate.Vote
+	subject   artifact.Digest
+	lapses    time.Time // of a pass
+	withdrawn bool      // the pass lapsed
+	stack     string
+	tries     int       // errors since the stage was reached
+	erring    time.Time // since when a gate gives only errors. Not recorded.
+	take      bool      // of a When
+	need      []int32   // of a group: how many have yet to succeed, by position
+	queue     []int32   // of a group: positions that Max holds up
+	kids      []int32   // of a ForEach
+	items     []string
+	deadline  time.Time // of a Finally that is in Do
+}
+
+// An envState is what a run has to do with an exclusive environment.
+type envState struct {
+	name      string
+	remaining int32 // stages there that may yet be taken
+	held      bool
+	queued    bool
+	token     int64
+	previous  artifact.Set
+	failed    bool // a stage there ended badly, and nothing succeeded there since
+}
+
+// New returns the machine of a run that has not begun. A nil program makes a
+// machine that keeps the books of any run but says nothing of what is next.
+func New(run string, p *Program) *Machine {
+	m := &Machine{Run: run, prog: p, Status: Pending}
+	if p == nil {
+		m.names = map[string]int32{}
+		return m
+	}
+	m.names = p.names
+	m.states = make([]state, len(p.nodes))
+	m.envs = make([]envState, len(p.envs))
+	for i := range m.envs {
+		m.envs[i].name = p.envs[i]
+	}
+	if p.nodes[0].uses > 0 {
+		m.expect(0)
+	}
+	return m
+}
+
+// expect counts the environments that node i and what is in it may use.
+func (m *Machine) expect(i int32) {
+	n := m.node(i)
+	for _, e := range n.envs {
+		m.envs[e].remaining++
+	}
+	for _, c := range m.children(i) {
+		if m.node(c).uses > 0 {
+			m.expect(c)
+		}
+	}
+}
+
+func (m *Machine) node(i int32) *Node {
+	if m.prog == nil {
+		return &m.extra[i]
+	}
+	if int(i) < len(m.prog.nodes) {
+		return &m.prog.nodes[i]
+	}
+	return &m.extra[int(i)-len(m.prog.nodes)]
+}
+
+func (m *Machine) children(i int32) []int32 {
+	n := m.node(i)
+	if n.Kind != ForEach {
+		return n.Children
+	}
+	if x := m.states[i].more; x != nil {
+		return x.kids
+	}
+	return nil
+}
+
+func (m *Machine) more(i int32) *more {
+	s := &m.states[i]
+	if s.more == nil {
+		s.more = new(more)
+	}
+	return s.more
+}
+
+// lookup returns the node that an event is about. A machine without a program
+// makes one.
+func (m *Machine) lookup(e *journal.Event) (int32, bool) {
+	i, ok := m.names[e.Step]
+	if m.prog != nil {
+		return i, ok
+	}
+	if ok {
+		m.loosen(i, e)
+		return i, ok
+	}
+	n := Node{Kind: Stage, Name: e.Step, Parent: -1, Bound: -1}
+	switch e.Kind {
+	case journal.Waiting, journal.Voted, journal.Passed, journal.Rejected, journal.Withdrawn:
+		n.Kind = Gate
+	case journal.Chosen:
+		n.Kind = When
+	case journal.Listed:
+		n.Kind = ForEach
+	}
+	i = int32(len(m.extra))
+	m.extra = append(m.extra, n)
+	m.states = append(m.states, state{phase: ready, since: e.Time})
+	m.names[e.Step] = i
+	return i, true
+}
+
+// loosen lets node i of a machine without a program take event e: what kind of
+// node it is shows late, and so does that it was reached anew.
+func (m *Machine) loosen(i int32, e *journal.Event) {
+	s, n := &m.states[i], &m.extra[i]
+	switch e.Kind {
+	case journal.Called, journal.Took, journal.Permitted:
+		n.Kind = Stage
+	case journal.Voted, journal.Withdrawn, journal.Retried, journal.Overridden:
+		return
+	}
+	if s.phase == ended || s.phase == idle || s.phase == dropped || s.phase == active {
+		m.reset(i)
+		s.phase, s.since = ready, e.Time
+	}
+}
+
+// Node returns the node with the given index.
+func (m *Machine) Node(i int32) *Node { return m.node(i) }
+
+// Find returns the index of the named step.
+func (m *Machine) Find(step string) (int32, bool) {
+	i, ok := m.names[step]
+	return i, ok
+}
+
+// InFlight reports whether a hook is called of which the outcome is not
+// recorded.
+func (m *Machine) InFlight() bool { return len(m.inflight) > 0 }
+
+// Calling reports whether the hook of node i is called in its given attempt.
+func (m *Machine) Calling(i int32, attempt int) bool {
+	s := &m.states[i]
+	return s.phase == calling && int(s.attempt) == attempt
+}
+
+func (m *Machine) land(i int32) {
+	for k, j := range m.inflight {
+		if j == i {
+			last := len(m.inflight) - 1
+			m.inflight[k] = m.inflight[last]
+			m.inflight = m.inflight[:last]
+			return
+		}
+	}
+}

@@ -1,0 +1,73 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What people may do to a run. Each function returns why not, or nil.
+
+// CanVote returns why nobody can vote on the named step now, and its index.
+func (m *Machine) CanVote(step string) (int32, error) {
+	i, ok := m.names[step]
+	if !ok {
+		return 0, fmt.Errorf("there is no gate %q", step)
+	}
+	s, n := &m.states[i], m.node(i)
+	switch {
+	case m.Status.Done():
+		return i, fmt.Errorf("the run has %s; a vote now would change nothing", m.Status)
+	case n.Kind != Gate && !n.Guarded:
+		return i, fmt.Errorf("step %q is not a gate, and its environment has none", step)
+	case s.phase == idle:
+		return i, fmt.Errorf("gate %q is not reached yet; vote when it is, on what it is asked then", step)
+	case s.phase == dropped:
+		return i, fmt.Errorf("gate %q will not be reached", step)
+	case s.phase == ended:
+		return i, fmt.Errorf("gate %q has %s; a vote now would change nothing", step, s.status)
+	case n.Kind == Stage && s.begun && s.phase != unknown && s.phase != erred:
+		return i, fmt.Errorf("stage %q has begun; a vote now would change nothing", step)
+	}
+	return i, nil
+}
+
+// CanCancel returns why the run cannot be canceled.
+func (m *Machine) CanCancel() error {
+	if m.Status.Done() {
+		return fmt.Errorf("the run has %s", m.Status)
+	}
+	return nil
+}
+
+// CanOverride returns why the named step cannot be overridden (G8).
+func (m *Machine) CanOverride(step string) error {
+	i, ok := m.names[step]
+	if !ok {
+		return fmt.Errorf("there is no step %q", step)
+	}
+	s, n := &m.states[i], m.node(i)
+	switch {
+	case m.Status.Done():
+		return fmt.Errorf("the run has %s", m.Status)
+	case n.Kind != Gate && n.Kind != Stage:
+		return fmt.Errorf("step %q is neither a gate nor a stage", step)
+	case s.phase == ended || s.phase == dropped:
+		return fmt.Errorf("step %q has %s", step, m.status(i))
+	case n.Kind == Stage && !n.Guarded && s.phase != held:
+		return fmt.Errorf("stage %q has nothing to override: no gates of an environment hold it up, and it does not wait for a person", step)
+	case n.Kind == Stage && s.phase == held && len(n.Produces)+len(n.Gives) > 0:
+		return fmt.Errorf("stage %q has to give %q; retry it", step, append(append([]string{}, n.Produces...), n.Gives...))
+	}
+	return nil
+}
+
+// CanAdopt returns why the run cannot go on under another definition.
+func (m *Machine) CanAdopt() error {
+	switch {
+	case m.Status.Done():
+		return fmt.Errorf("the run has %s", m.Status)
+	case m.For != "drift":
+		return errors.New("the run does not wait for drift")
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package machine
+
+import "time"
+
+// timers is a heap of times at which a node is to be looked at again, soonest
+// first. An entry that state.wake no longer agrees with is stale.
+type timers []timer
+
+type timer struct {
+	at   time.Time
+	node int32
+}
+
+func (h *timers) push(t timer) {
+	*h = append(*h, t)
+	a := *h
+	for i := len(a) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !a[i].before(a[up]) {
+			return
+		}
+		a[i], a[up] = a[up], a[i]
+		i = up
+	}
+}
+
+func (h *timers) pop() {
+	a := *h
+	last := len(a) - 1
+	a[0] = a[last]
+	a = a[:last]
+	*h = a
+	for i := 0; ; {
+		least := i
+		for _, c := range [...]int{2*i + 1, 2*i + 2} {
+			if c < last && a[c].before(a[least]) {
+				least = c
+			}
+		}
+		if least == i {
+			return
+		}
+		a[i], a[least] = a[least], a[i]
+		i = least
+	}
+}
+
+func (t timer) before(u timer) bool {
+	if !t.at.Equal(u.at) {
+		return t.at.Before(u.at)
+	}
+	return t.node < u.node
+}
+
+// wakeAt has node i looked at again at t, if that is before it would be anyway.
+func (m *Machine) wakeAt(i int32, t time.Time) {
+	s := &m.states[i]
+	if m.prog == nil || t.IsZero() {
+		return
+	}
+	s.wake = t
+	m.timers.push(timer{t, i})
+}
+
+func (m *Machine) stale(t timer) bool {
+	s := &m.states[t.node]
+	return s.phase == ended || s.phase == dropped || s.phase == idle || !s.wake.Equal(t.at)
+}
+
+// Next returns when [Machine.Tick] has something to do, or the zero Time if
+// nothing waits for a time.
+func (m *Machine) Next() time.Time {
+	for len(m.timers) > 0 {
+		if !m.stale(m.timers[0]) {
+			return m.timers[0].at
+		}
+		m.timers.pop()
+	}
+	return time.Time{}
+}
+
+// Tick says that it is now: what waited for a time up to then may have a command.
+func (m *Machine) Tick(now time.Time) {
+	for at := m.Next(); !at.IsZero() && !at.After(now); at = m.Next() {
+		m.push(m.timers[0].node)
+		m.timers.pop()
+	}
+}
+
+// Shift moves every time that the machine waits for by d. A driver calls it
+// after a restart that finds the clock set back, so that no wait grows longer
+// than it was meant to be.
+func (m *Machine) Shift(d time.Duration) {
+	for k := range m.timers {
+		t := &m.timers[k]
+		if s := &m.states[t.node]; s.wake.Equal(t.at) {
+			s.wake = t.at.Add(d)
+			t.at = s.wake
+		}
+	}
+}
