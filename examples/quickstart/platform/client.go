@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"time"
 
@@ -29,6 +30,9 @@ type Client struct {
 
 // ErrAway says that the platform does not run.
 var ErrAway = errors.New("platform: not running")
+
+// Describe implements what [stage.Deployer] says of it.
+func (c Client) Describe() string { return "the platform on this machine" }
 
 // Deploy implements [stage.Deployer] for a program: a set of one artifact.
 func (c Client) Deploy(ctx context.Context, d stage.Deployment) error {
@@ -52,7 +56,7 @@ func (c Client) Observe(ctx context.Context, d stage.Deployment) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	st, err := c.Status(ctx, 0)
+	st, err := c.Now(ctx)
 	if errors.Is(err, ErrAway) {
 		return false, nil
 	}
@@ -112,11 +116,20 @@ func (o order) metBy(e Environment) bool {
 	return len(e.Processes) == len(o.Shares)
 }
 
-// Status returns what runs where, with what the front doors measured in the
-// last window. The error is [ErrAway] if the platform does not run.
-func (c Client) Status(ctx context.Context, window time.Duration) (st Status, err error) {
-	err = c.call(ctx, http.MethodGet, "/?window="+window.String(), nil, &st)
+// Status returns what runs where, with what the front doors measured from from
+// up to but not including to. The error is [ErrAway] if the platform does not
+// run.
+func (c Client) Status(ctx context.Context, from, to time.Time) (st Status, err error) {
+	q := url.Values{"from": {from.Format(time.RFC3339Nano)}, "to": {to.Format(time.RFC3339Nano)}}
+	err = c.call(ctx, http.MethodGet, "/?"+q.Encode(), nil, &st)
 	return st, err
+}
+
+// Now returns what runs where, with what the front doors measured in the last
+// second. The error is [ErrAway] if the platform does not run.
+func (c Client) Now(ctx context.Context) (Status, error) {
+	now := time.Now()
+	return c.Status(ctx, now.Add(-time.Second), now)
 }
 
 // Stop ends the platform and all of its processes, and returns when they have
@@ -142,7 +155,7 @@ func (c Client) Stop(ctx context.Context) error {
 
 // start returns when the platform runs.
 func (c Client) start(ctx context.Context) error {
-	_, err := c.Status(ctx, 0)
+	_, err := c.Now(ctx)
 	if !errors.Is(err, ErrAway) || len(c.Command) == 0 {
 		return err
 	}
@@ -172,7 +185,7 @@ func (c Client) startOnce(ctx context.Context) error {
 		if err := pause(ctx); err != nil {
 			return err
 		}
-		_, err := c.Status(ctx, 0)
+		_, err := c.Now(ctx)
 		if !errors.Is(err, ErrAway) {
 			return err
 		}

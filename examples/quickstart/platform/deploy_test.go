@@ -180,6 +180,49 @@ func TestItIsMeasured(t *testing.T) {
 	}
 }
 
+func TestMetricsAreThoseOfTheVersion(t *testing.T) {
+	p := begin(t)
+	sample := func(s stage.Source, a artifact.Artifact) stage.Sample {
+		t.Helper()
+		now := time.Now()
+		got, err := s.Sample(t.Context(), stage.Query{
+			Input:     stage.Input{Environment: stage.Environment{Name: "shop"}},
+			Artifacts: artifact.Set{a.Name: a},
+			From:      now.Add(-time.Minute),
+			To:        now,
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return got
+	}
+	if got := sample(p.ErrorRate(), p.v1); got.Count != 0 {
+		t.Errorf("error rate while the platform is away = %+v; want a Count of 0, for nothing was measured", got)
+	}
+	if err := errors.Join(p.deploy(p.v1, 100), p.deploy(p.v3, 50, p.v1)); err != nil {
+		t.Fatal(err)
+	}
+	p.served(t, 80)
+	for _, tt := range []struct {
+		name        string
+		of          artifact.Artifact
+		value       float64
+		count       int
+		least, most float64 // latency in seconds
+	}{
+		{"the old version is well", p.v1, 0, 40, 0, 5},
+		{"the new one fails", p.v3, 0.2, 40, 0.1, 5},
+		{"another has no data", p.v2, 0, 0, 0, 0},
+	} {
+		if got, want := sample(p.ErrorRate(), tt.of), (stage.Sample{Value: tt.value, Count: tt.count}); got != want {
+			t.Errorf("%s: error rate = %+v; want %+v", tt.name, got, want)
+		}
+		if got := sample(p.Latency(), tt.of); got.Count != tt.count || got.Value < tt.least || got.Value > tt.most {
+			t.Errorf("%s: latency = %+v; want %d requests within %v to %v seconds", tt.name, got, tt.count, tt.least, tt.most)
+		}
+	}
+}
+
 func TestKilledPlatformComesBack(t *testing.T) {
 	p := begin(t)
 	if err := p.deploy(p.v1, 100); err != nil {
@@ -188,13 +231,13 @@ func TestKilledPlatformComesBack(t *testing.T) {
 	if err := p.deploy(p.v2, 10, p.v1); err != nil {
 		t.Fatal(err)
 	}
-	st, err := p.Status(t.Context(), 0)
+	st, err := p.Now(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	kill(t, st.PID)
 	eventually(t, "the platform is away", func() bool {
-		_, err := p.Status(t.Context(), 0)
+		_, err := p.Now(t.Context())
 		return errors.Is(err, ErrAway)
 	})
 	for _, was := range st.Environments["shop"].Processes {
@@ -226,7 +269,7 @@ func TestStopEndsAllAndKeepsTheRecord(t *testing.T) {
 	if _, err := http.Get(was.URL + "/healthz"); err == nil {
 		t.Errorf("v1 answers after Stop; want it to have ended")
 	}
-	if _, err := p.Status(t.Context(), 0); !errors.Is(err, ErrAway) {
+	if _, err := p.Now(t.Context()); !errors.Is(err, ErrAway) {
 		t.Errorf("Status after Stop = %v; want ErrAway", err)
 	}
 	st, err := read(p.Dir)

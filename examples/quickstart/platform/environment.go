@@ -162,8 +162,8 @@ func (e *environment) close() {
 	e.stop(context.Background(), e.live)
 }
 
-// status returns what runs here, with what was measured in window before now.
-func (e *environment) status(now time.Time, window time.Duration) Environment {
+// status returns what runs here, with what was measured from from up to to.
+func (e *environment) status(from, to time.Time) Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	st := Environment{URL: e.url, Token: e.token}
@@ -171,13 +171,10 @@ func (e *environment) status(now time.Time, window time.Duration) Environment {
 		p := Process{
 			Artifact: sh.to.artifact, Version: sh.to.version, PID: sh.to.cmd.Process.Pid,
 			Started: sh.to.started, URL: sh.to.url, Percent: sh.percent,
+			Stats: sh.to.meter.read(from, to),
 		}
 		if !sh.to.alive() {
 			p.PID = 0
-		}
-		if window > 0 {
-			stats := sh.to.meter.read(now, window)
-			p.Stats = &stats
 		}
 		st.Processes = append(st.Processes, p)
 	}

@@ -29,17 +29,20 @@ func TestSplitIsExactAndEven(t *testing.T) {
 
 func TestMeterReads(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	ago := func(d time.Duration, took time.Duration, failed bool) answer { return answer{now.Add(-d), took, failed} }
+	ago := func(d time.Duration, took time.Duration, failed bool) answer {
+		return answer{now.Add(-d), took, failed}
+	}
 	for _, tt := range []struct {
 		name    string
 		answers []answer
 		want    Stats
 	}{
 		{"nothing when there was nothing", nil, Stats{}},
-		{"one is its own median", []answer{ago(0, 7, false)}, Stats{Requests: 1, P50: 7, P99: 7, AllTime: 1}},
-		{"a failure counts", []answer{ago(1, 7, false), ago(0, 9, true)}, Stats{Requests: 2, Failed: 1, P50: 7, P99: 9, AllTime: 2, AllFailed: 1}},
-		{"what is too old counts only for all time", []answer{ago(time.Second, 7, true), ago(time.Second-1, 9, false)},
+		{"one is its own median", []answer{ago(1, 7, false)}, Stats{Requests: 1, P50: 7, P99: 7, AllTime: 1}},
+		{"a failure counts", []answer{ago(2, 7, false), ago(1, 9, true)}, Stats{Requests: 2, Failed: 1, P50: 7, P99: 9, AllTime: 2, AllFailed: 1}},
+		{"what is too old counts only for all time", []answer{ago(time.Second+1, 7, true), ago(time.Second, 9, false)},
 			Stats{Requests: 1, P50: 9, P99: 9, AllTime: 2, AllFailed: 1}},
+		{"so does what is too new", []answer{ago(1, 9, false), ago(0, 7, true)}, Stats{Requests: 1, P50: 9, P99: 9, AllTime: 2, AllFailed: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var m meter
@@ -47,7 +50,7 @@ func TestMeterReads(t *testing.T) {
 				m.add(a)
 			}
 			tt.want.Window = time.Second
-			if got := m.read(now, time.Second); got != tt.want {
+			if got := m.read(now.Add(-time.Second), now); got != tt.want {
 				t.Errorf("read = %+v; want %+v", got, tt.want)
 			}
 		})
@@ -61,9 +64,9 @@ func TestMeterForgetsAllButTheLast(t *testing.T) {
 	var m meter
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for range len(m.ring) + 10 {
-		m.add(answer{at: now, took: 1})
+		m.add(answer{at: now.Add(-1), took: 1})
 	}
-	if got := m.read(now, time.Second); got.Requests != len(m.ring) || got.AllTime != int64(len(m.ring)+10) {
+	if got := m.read(now.Add(-time.Second), now); got.Requests != len(m.ring) || got.AllTime != int64(len(m.ring)+10) {
 		t.Errorf("read = %+v; want %d requests, %d of all time", got, len(m.ring), len(m.ring)+10)
 	}
 }

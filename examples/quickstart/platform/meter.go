@@ -46,15 +46,15 @@ func (m *meter) add(a answer) {
 	}
 }
 
-// read returns what was measured from now-window to now. What is older than
+// read returns what was measured from from up to but not including to. What is older than
 // the last 4096 answers is forgotten.
-func (m *meter) read(now time.Time, window time.Duration) Stats {
+func (m *meter) read(from, to time.Time) Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := Stats{Window: window, AllTime: m.all, AllFailed: m.failed}
+	s := Stats{Window: to.Sub(from), AllTime: m.all, AllFailed: m.failed}
 	var took []time.Duration
 	for _, a := range m.ring[:min(m.all, int64(len(m.ring)))] {
-		if now.Sub(a.at) >= window {
+		if a.at.Before(from) || !a.at.Before(to) {
 			continue
 		}
 		took = append(took, a.took)

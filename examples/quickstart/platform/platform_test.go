@@ -135,7 +135,7 @@ func deployment(token int64, new artifact.Artifact, percent int, old ...artifact
 // shop returns the environment.
 func (p *platform) shop(t *testing.T) Environment {
 	t.Helper()
-	st, err := p.Status(t.Context(), time.Minute)
+	st, err := p.Status(t.Context(), time.Now().Add(-time.Minute), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -188,9 +188,14 @@ func (s *server) used(h http.Handler) http.Handler {
 func (s *server) admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
-		window, _ := time.ParseDuration(r.FormValue("window"))
+		from, err1 := time.Parse(time.RFC3339Nano, r.FormValue("from"))
+		to, err2 := time.Parse(time.RFC3339Nano, r.FormValue("to"))
+		if err := errors.Join(err1, err2); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(s.look(window))
+		json.NewEncoder(w).Encode(s.look(from, to))
 	})
 	mux.HandleFunc("PUT /environments/{name}", func(w http.ResponseWriter, r *http.Request) {
 		var o order
@@ -229,20 +234,19 @@ func statusOf(err error) int {
 	return http.StatusInternalServerError
 }
 
-// look returns what runs where, with what was measured in window before now.
-func (s *server) look(window time.Duration) Status {
+// look returns what runs where, with what was measured from from up to to.
+func (s *server) look(from, to time.Time) Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.lookLocked(window)
+	return s.lookLocked(from, to)
 }
 
-func (s *server) lookLocked(window time.Duration) Status {
-	now := time.Now()
+func (s *server) lookLocked(from, to time.Time) Status {
 	st := s.status
 	st.Secret = ""
 	st.Environments = map[string]Environment{}
 	for name, e := range s.envs {
-		st.Environments[name] = e.status(now, window)
+		st.Environments[name] = e.status(from, to)
 	}
 	return st
 }
@@ -251,7 +255,7 @@ func (s *server) lookLocked(window time.Duration) Status {
 func (s *server) save() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := s.lookLocked(0)
+	st := s.lookLocked(time.Time{}, time.Time{})
 	st.Secret = s.status.Secret
 	if err := st.write(s.dir); err != nil {
 		return fmt.Errorf("platform: %w", err)

@@ -33,7 +33,7 @@ type Process struct {
 	Started  time.Time         `json:"started"`
 	URL      string            `json:"url"`     // where it listens itself
 	Percent  int               `json:"percent"` // of the requests at the front door
-	Stats    *Stats            `json:"stats,omitempty"`
+	Stats    Stats             `json:"stats,omitzero"`
 }
 
 // Live returns the process that gets most of the traffic, and whether there is one.
