@@ -80,6 +80,9 @@ func Clip(s string) string {
 // is that of a hook that panicked or ended its goroutine (R9).
 func (m *Machine) Returned(i int32, out stage.Output, err error, stack string, now time.Time) journal.Event {
 	n := m.node(i)
+	if out.Live != nil && (n.Environment == "" || out.Traffic < 0 || out.Traffic > 100) {
+		return m.event(journal.Failed, i, now, &journal.Reason{Text: fmt.Sprintf("says that %d %% of environment %q is live; want 0 to 100 %% and a name", out.Traffic, n.Environment)})
+	}
 	var failure *stage.Failure
 	switch {
 	case stack != "":

@@ -3,7 +3,9 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -78,7 +80,7 @@ type Beginning struct {
 
 // Call is the data of [Called].
 type Call struct {
-	Attempt int             `json:"attempt"`         // 1, 2, …
+	Attempt int             `json:"attempt"`         // 1, 2, …; the one before, if the hook had asked to be called again
 	Key     string          `json:"key"`             // Input.Key
 	Token   int64           `json:"token,omitempty"` // Input.Token
 	Input   artifact.Digest `json:"input"`           // of the artifacts, values and params given
@@ -180,7 +182,8 @@ type Arrival struct {
 
 // Hold is the data of [Taken].
 type Hold struct {
-	Token int64 `json:"token"` // one more than the one before
+	Token   int64     `json:"token"`            // one more than the one before
+	Started time.Time `json:"started,omitzero"` // when the run was
 }
 
 // Departure is the data of [Given].
@@ -258,10 +261,10 @@ type line struct {
 
 // MarshalJSON implements [json.Marshaler].
 func (e Event) MarshalJSON() ([]byte, error) {
-	l := line{Time: e.Time.UTC(), Kind: e.Kind, Step: e.Step, By: e.By, Epoch: e.Epoch}
-	if _, ok := data(e.Kind); !ok {
-		return nil, fmt.Errorf("event of kind %q: %w", e.Kind, ErrUnknown)
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("journal: event of %w", err)
 	}
+	l := line{Time: e.Time.UTC(), Kind: e.Kind, Step: e.Step, By: e.By, Epoch: e.Epoch}
 	if e.Data != nil {
 		b, err := json.Marshal(e.Data)
 		if err != nil {
@@ -273,33 +276,52 @@ func (e Event) MarshalJSON() ([]byte, error) {
 }
 
 // UnmarshalJSON implements [json.Unmarshaler]. A kind or a field that this
-// version does not know is an error for which errors.Is(err, [ErrUnknown])
-// or errors.Is(err, [ErrCorrupt]), so that nothing is skipped.
+// version does not know is an error for which errors.Is(err, [ErrUnknown]), and
+// what is no event at all is one for which errors.Is(err, [ErrCorrupt]).
+// Nothing is skipped.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var l line
 	if err := strict(b, &l); err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return fmt.Errorf("%w: %w", blame(b), err)
 	}
 	d, ok := data(l.Kind)
 	if !ok {
 		return fmt.Errorf("event of kind %q: %w", l.Kind, ErrUnknown)
 	}
-	*e = Event{Time: l.Time, Kind: l.Kind, Step: l.Step, By: l.By, Epoch: l.Epoch}
-	if l.Data == nil {
-		return nil
+	read := Event{Time: l.Time.UTC(), Kind: l.Kind, Step: l.Step, By: l.By, Epoch: l.Epoch}
+	if l.Data != nil {
+		if d == nil {
+			return fmt.Errorf("event of kind %q with data: %w", l.Kind, ErrUnknown)
+		}
+		if err := strict(l.Data, d); err != nil {
+			return fmt.Errorf("event of kind %q: %w: %w", l.Kind, ErrUnknown, err)
+		}
+		read.Data = d
 	}
-	if d == nil {
-		return fmt.Errorf("event of kind %q with data: %w", l.Kind, ErrUnknown)
+	if err := read.check(); err != nil {
+		return fmt.Errorf("event of %w: %w", err, ErrCorrupt)
 	}
-	if err := strict(l.Data, d); err != nil {
-		return fmt.Errorf("event of kind %q: %w: %w", l.Kind, ErrUnknown, err)
-	}
-	e.Data = d
+	*e = read
 	return nil
 }
 
+// blame tells JSON of a form that is not known from what is not JSON.
+func blame(b []byte) error {
+	if json.Valid(b) {
+		return ErrUnknown
+	}
+	return ErrCorrupt
+}
+
+// strict decodes one value, all of whose fields are known, and nothing more.
 func strict(b []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
-	return dec.Decode(into)
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("something follows it")
+	}
+	return nil
 }

@@ -68,7 +68,8 @@ type Query struct {
 type Watcher interface {
 	// Changes returns the names of the journals that grew since mark, each
 	// once, and the mark to go on from. If there are none it waits until
-	// there are, or until ctx is done, and then returns ctx's error. Mark 0
+	// there are, or until ctx is done, and then returns ctx's error and,
+	// still, the mark to go on from. Mark 0
 	// is the beginning of the Store, and a negative one is now. Names may be
 	// returned though they did not grow, but never the other way round.
 	//
