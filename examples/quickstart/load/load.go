@@ -55,7 +55,7 @@ func (u *Users) Run(ctx context.Context) {
 	tick := time.NewTicker(time.Second / time.Duration(cmp.Or(u.Rate, 100)))
 	defer tick.Stop()
 	free := make(chan struct{}, most)
-	lost := make(chan struct{}, most) // requests that found nobody
+	lost := make(chan struct{}, 1) // a request found nobody
 	var base string
 	for n := 0; ; n++ {
 		select {
@@ -80,7 +80,10 @@ func (u *Users) Run(ctx context.Context) {
 		under.Go(func() {
 			defer func() { <-free }()
 			if err := u.ask(ctx, client, url); err != nil && ctx.Err() == nil {
-				lost <- struct{}{}
+				select {
+				case lost <- struct{}{}:
+				default: // it is known already
+				}
 			}
 		})
 	}
