@@ -13,7 +13,8 @@ import (
 // A Pipeline is a named sequence of steps. It is not changed by running it and
 // may be shared.
 type Pipeline struct {
-	Name  string // lower-case words joined by hyphens
+	Name  string   // lower-case words joined by hyphens
+	Given []string // names of the artifacts that every [Trigger] has to bring; the steps may rely on them
 	Steps Sequence
 }
 
