@@ -15,11 +15,11 @@ import (
 type Memory struct {
 	mu       sync.Mutex
 	journals map[string]*memory
-	order    []string // names, in the order of their first events
-	seq      int64    // of the last append
-	recent   []grown  // what grew last, oldest first
-	dropped  int64    // highest seq that recent has forgotten
-	bell     chan struct{}
+	order    []string               // names, in the order of their first events
+	seq      int64                  // of the last append
+	recent   []grown                // what grew last, oldest first
+	dropped  int64                  // highest seq that recent has forgotten
+	waiters  map[chan struct{}]bool // one bell for each call of Changes that waits
 	leases   map[string]time.Time
 }
 
@@ -56,10 +56,10 @@ func (s *Memory) Append(ctx context.Context, batches ...Batch) error {
 	for i := range batches {
 		s.add(&batches[i])
 	}
-	if s.bell != nil {
-		close(s.bell)
-		s.bell = nil
+	for bell := range s.waiters {
+		close(bell)
 	}
+	clear(s.waiters)
 	return nil
 }
 
@@ -87,28 +87,6 @@ func (s *Memory) add(b *Batch) {
 	s.recent = append(s.recent, grown{b.Journal, s.seq})
 }
 
-// Check reports whether a [Store] can be asked to append the batches: an error
-// for which errors.Is(err, [ErrInput]) if not. Stores call it first.
-func Check(batches []Batch) error {
-	if len(batches) == 0 {
-		return fmt.Errorf("append of no batches: %w", ErrInput)
-	}
-	for i, b := range batches {
-		if b.Journal == "" || len(b.Journal) > 160 {
-			return fmt.Errorf("journal name of %d bytes, want 1 to 160: %w", len(b.Journal), ErrInput)
-		}
-		if b.Length < 0 || len(b.Events) == 0 {
-			return fmt.Errorf("batch of %d events at length %d of %q: %w", len(b.Events), b.Length, b.Journal, ErrInput)
-		}
-		for j := range i {
-			if batches[j].Journal == b.Journal {
-				return fmt.Errorf("two batches for %q: %w", b.Journal, ErrInput)
-			}
-		}
-	}
-	return nil
-}
-
 // Events implements [Store].
 func (s *Memory) Events(ctx context.Context, name string, from int) ([]Event, error) {
 	if err := ctx.Err(); err != nil {
@@ -120,8 +98,7 @@ func (s *Memory) Events(ctx context.Context, name string, from int) ([]Event, er
 	if j == nil || from >= len(j.events) {
 		return nil, nil
 	}
-	// The events of a journal never change, so the caller may share them.
-	return slices.Clip(j.events[max(from, 0):]), nil
+	return slices.Clone(j.events[max(from, 0):]), nil
 }
 
 // List implements [Store].
@@ -163,20 +140,12 @@ func (s *Memory) Changes(ctx context.Context, mark int64) ([]string, int64, erro
 	if mark < 0 {
 		mark = s.seq
 	}
-	for s.seq <= mark {
-		if s.bell == nil {
-			s.bell = make(chan struct{})
-		}
-		bell := s.bell
-		s.mu.Unlock()
-		select {
-		case <-ctx.Done():
-			return nil, mark, ctx.Err()
-		case <-bell:
-		}
-		s.mu.Lock()
-	}
 	defer s.mu.Unlock()
+	for s.seq <= mark {
+		if err := s.wait(ctx); err != nil {
+			return nil, mark, err
+		}
+	}
 	if mark < s.dropped {
 		return slices.Clone(s.order), s.seq, nil
 	}
@@ -190,6 +159,28 @@ func (s *Memory) Changes(ctx context.Context, mark int64) ([]string, int64, erro
 	}
 	slices.Reverse(names)
 	return names, s.seq, nil
+}
+
+// wait lets go of s.mu until something is appended or ctx is done. A bell that
+// nobody waits for any more is thrown away, for it may belong to a bubble of
+// testing/synctest, outside of which it must not be touched.
+func (s *Memory) wait(ctx context.Context) error {
+	bell := make(chan struct{})
+	if s.waiters == nil {
+		s.waiters = map[chan struct{}]bool{}
+	}
+	s.waiters[bell] = true
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-bell:
+		return nil
+	case <-ctx.Done():
+		s.mu.Lock()
+		delete(s.waiters, bell)
+		s.mu.Unlock()
+		return ctx.Err()
+	}
 }
 
 // Renew implements [Leaser].

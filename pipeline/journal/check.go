@@ -1,0 +1,57 @@
+package journal
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// Check reports whether a [Store] can be asked to append the batches: an error
+// for which errors.Is(err, [ErrInput]) if not. Stores call it first.
+func Check(batches []Batch) error {
+	if len(batches) == 0 {
+		return fmt.Errorf("append of no batches: %w", ErrInput)
+	}
+	for i, b := range batches {
+		if b.Journal == "" || len(b.Journal) > 160 {
+			return fmt.Errorf("journal name of %d bytes, want 1 to 160: %w", len(b.Journal), ErrInput)
+		}
+		if b.Length < 0 || len(b.Events) == 0 {
+			return fmt.Errorf("batch of %d events at length %d of %q: %w", len(b.Events), b.Length, b.Journal, ErrInput)
+		}
+		for j := range i {
+			if batches[j].Journal == b.Journal {
+				return fmt.Errorf("two batches for %q: %w", b.Journal, ErrInput)
+			}
+		}
+		for j, e := range b.Events {
+			if err := e.check(); err != nil {
+				return fmt.Errorf("event %d for %q: %w: %w", b.Length+j, b.Journal, ErrInput, err)
+			}
+		}
+	}
+	return nil
+}
+
+// check reports what would keep e from being read back: a kind that is not
+// known, data that is not of its kind, a time that JSON cannot hold.
+func (e Event) check() error {
+	d, ok := data(e.Kind)
+	if !ok {
+		return fmt.Errorf("kind %q: %w", e.Kind, ErrUnknown)
+	}
+	if y := e.Time.UTC().Year(); y < 0 || y > 9999 {
+		return fmt.Errorf("kind %q in the year %d, want 0 to 9999", e.Kind, y)
+	}
+	if e.Data == nil {
+		return nil
+	}
+	if d == nil {
+		return fmt.Errorf("kind %q with data of type %T, want none", e.Kind, e.Data)
+	}
+	if v := reflect.ValueOf(e.Data); v.Type() != reflect.TypeOf(d) {
+		return fmt.Errorf("kind %q with data of type %T, want %T", e.Kind, e.Data, d)
+	} else if v.IsNil() {
+		return fmt.Errorf("kind %q with a nil %T, want nil alone", e.Kind, d)
+	}
+	return nil
+}
