@@ -1,6 +1,9 @@
 package pipeline
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // String returns p on one line, such as
 //
@@ -61,8 +64,10 @@ func (d *drawing) step(i int32) {
 		d.wrapped(i, "[", " ⤺ ", "]")
 	case Finally:
 		d.wrapped(i, "[", " ⇥ ", "]")
+	case Stage:
+		d.WriteString(s.Name)
 	default:
-		d.WriteString(Name(s))
+		fmt.Fprintf(d, "%T", s)
 	}
 }
 
