@@ -159,3 +159,13 @@ func ExampleDescribe() {
 	// kubectl in context eu-1
 	// stage.DeployFunc
 }
+
+// A source says what a metric is, and how many measurements that is made of.
+func ExampleSourceFunc() {
+	requests, failed := 4000, 8
+	errorRate := stage.SourceFunc(func(ctx context.Context, q stage.Query) (stage.Sample, error) {
+		return stage.Sample{Value: float64(failed) / float64(requests), Count: requests}, nil
+	})
+	fmt.Println(errorRate.Sample(context.Background(), stage.Query{}))
+	// Output: {0.002 4000} <nil>
+}
