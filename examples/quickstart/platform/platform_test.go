@@ -68,7 +68,7 @@ func (dir programs) Put(_ context.Context, a artifact.Artifact, r io.Reader) (ar
 
 // begin returns a platform that is started in a process of its own by the first
 // Deploy, and ends with the test.
-func begin(t *testing.T) *platform {
+func begin(t testing.TB) *platform {
 	t.Helper()
 	build.once.Do(buildAll)
 	if build.err != nil {
@@ -92,7 +92,7 @@ func begin(t *testing.T) *platform {
 	return p
 }
 
-func (p *platform) put(t *testing.T, b []byte) artifact.Artifact {
+func (p *platform) put(t testing.TB, b []byte) artifact.Artifact {
 	t.Helper()
 	a, err := storeIn(p.Dir).Put(t.Context(), artifact.Artifact{Name: "shop"}, bytes.NewReader(b))
 	if err != nil {

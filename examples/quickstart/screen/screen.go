@@ -109,6 +109,9 @@ func (s *Screen) Print(text string) {
 	fmt.Fprintln(s.w, strings.TrimRight(text, "\n"))
 }
 
+// End leaves the rows where they are. What comes next is shown below them.
+func (s *Screen) End() { s.shown, s.below = 0, 0 }
+
 // Ask shows a question below the rows, which a person then answers with a line.
 // It does nothing if the screen is no terminal.
 func (s *Screen) Ask(question string) {

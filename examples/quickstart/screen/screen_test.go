@@ -120,6 +120,9 @@ func TestRowsAreRewrittenInPlace(t *testing.T) {
 	s.Print("Done.")
 	s.Show([]Row{{Name: "more", Mark: Waiting, Text: "for\x1b[31m you"}})
 	see(t, term, "Delivering v2.\nDone.\n  ? more         for [31m you\n")
+	s.End()
+	s.Show([]Row{{Name: "next"}})
+	see(t, term, "Delivering v2.\nDone.\n  ? more         for [31m you\n  · next\n")
 }
 
 func TestQuestionStaysBelow(t *testing.T) {
