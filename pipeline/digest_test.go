@@ -22,8 +22,8 @@ type describedGate struct {
 	described
 }
 
-// definition returns a pipeline with one step of each kind.
-func definition() Pipeline {
+// everyKind returns a pipeline with one step of each kind.
+func everyKind() Pipeline {
 	production := stage.Environment{Name: "production", Tier: stage.Production,
 		Gates:  []gate.Gate{describedGate{open, "no freeze"}},
 		Config: map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"}}
@@ -45,7 +45,7 @@ func definition() Pipeline {
 }
 
 func TestDigestIsThatOfTheDefinition(t *testing.T) { // R2
-	want := definition().Digest()
+	want := everyKind().Digest()
 	build := func(change func(*Stage)) func(*Pipeline) {
 		return func(p *Pipeline) { p.Steps[0] = with(p.Steps[0].(Stage), change) }
 	}
@@ -104,7 +104,7 @@ func TestDigestIsThatOfTheDefinition(t *testing.T) { // R2
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := definition()
+			p := everyKind()
 			test.change(&p)
 			if got := p.Digest(); (got == want) != test.same {
 				t.Errorf("Digest() after the change is the same: %v; want %v", got == want, test.same)
@@ -118,7 +118,7 @@ func TestDigestIsThatOfTheDefinition(t *testing.T) { // R2
 func TestDigestStays(t *testing.T) {
 	const want = "sha256:0f79d45fbef7b4a90a2182f091cc74ecc1d43bf10f26fa065802c25a7454dd73"
 	for range 10 { // whatever the order of maps
-		if got := definition().Digest().String(); got != want {
+		if got := everyKind().Digest().String(); got != want {
 			t.Fatalf("Digest() = %s; want %s", got, want)
 		}
 	}
