@@ -23,8 +23,8 @@ type Client struct {
 	Dir string // of the platform
 
 	// Command is a program and its arguments that call [Serve] for Dir. It
-	// is started, to live on by itself, when a Deploy finds no platform. If
-	// it is empty, that is an error.
+	// is started, to live on by itself, when Start or Deploy find no
+	// platform. If it is empty, that is an error.
 	Command []string
 }
 
@@ -40,7 +40,7 @@ func (c Client) Deploy(ctx context.Context, d stage.Deployment) error {
 	if err != nil {
 		return err
 	}
-	if err := c.start(ctx); err != nil {
+	if err := c.Start(ctx); err != nil {
 		return err
 	}
 	body, err := json.Marshal(o)
@@ -153,8 +153,8 @@ func (c Client) Stop(ctx context.Context) error {
 	return err
 }
 
-// start returns when the platform runs.
-func (c Client) start(ctx context.Context) error {
+// Start returns when the platform runs, with what was live when it ran last.
+func (c Client) Start(ctx context.Context) error {
 	_, err := c.Now(ctx)
 	if !errors.Is(err, ErrAway) || len(c.Command) == 0 {
 		return err

@@ -100,8 +100,9 @@ func (s *Screen) Show(rows []Row) {
 	io.WriteString(s.w, b.String())
 }
 
-// Print writes text above the rows, for good.
+// Print writes text above the rows, for good. It takes a question away.
 func (s *Screen) Print(text string) {
+	s.Asked(false)
 	if up := s.shown + s.below; up > 0 {
 		fmt.Fprintf(s.w, "\x1b[%dA\r\x1b[J", up)
 	}
