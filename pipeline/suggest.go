@@ -8,19 +8,19 @@ import (
 // A hinter says which known name may have been meant by an unknown one. It
 // gives up after a while: hints are for people, who read a few mistakes, and a
 // program can make many.
-type hinter struct{ left int } // comparisons
+type hinter struct{ left int } // letters to compare
 
-func newHinter() *hinter { return &hinter{200_000} }
+func newHinter() *hinter { return &hinter{20_000_000} }
 
 // hint returns what to add to a message about an unknown name: the nearest
 // known one, or, if none is near, all of them if they are few.
 func (h *hinter) hint(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, k := range known {
-		if k == name || h.left == 0 {
-			continue
+		if h.left < 0 {
+			break
 		}
-		h.left--
+		h.left -= 1 + len(k)*len(name)
 		if d := distance(name, k, least); d < least {
 			best, least = k, d
 		}
@@ -28,7 +28,7 @@ func (h *hinter) hint(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("; did you mean %q?", best)
-	case len(known) == 0 || len(known) > 8:
+	case len(known) == 0 || len(known) > 8 || h.left < 0:
 		return ""
 	}
 	quoted := make([]string, len(known))

@@ -63,11 +63,11 @@ func checkValueName(name string) error {
 // flow checks that what a step needs was made for certain before it is reached
 // (R8), and that nothing is made twice.
 func (c *checker) flow(f cargo) {
-	makers := c.makers(f)
 	given := map[string]bool{}
 	for _, name := range f.brings(c.pipeline) {
 		given[name] = true
 	}
+	makers := c.makers(f, given)
 	known := slices.Sorted(maps.Keys(makers))
 	pending := map[int32][]question{}
 	for i := range c.places {
@@ -91,7 +91,7 @@ func (c *checker) flow(f cargo) {
 }
 
 // makers returns the stage that makes each thing.
-func (c *checker) makers(f cargo) map[string]int32 {
+func (c *checker) makers(f cargo, given map[string]bool) map[string]int32 {
 	makers := map[string]int32{}
 	for i := range c.places {
 		s, ok := c.places[i].step.(Stage)
@@ -110,7 +110,7 @@ func (c *checker) makers(f cargo) map[string]int32 {
 				c.addf(at, "lists %s %q twice", f.what, name)
 			case twice:
 				c.addf(at, "produces %s %q, as stage %q at %s does; want a name of its own for each", f.what, name, Name(c.places[first].step), c.path(first))
-			case slices.Contains(f.brings(c.pipeline), name):
+			case given[name]:
 				c.addf(at, "produces %s %q, which the trigger brings; take it out of Given or give it another name", f.what, name)
 			default:
 				makers[name] = at

@@ -279,3 +279,17 @@ func BenchmarkValidate(b *testing.B) {
 		})
 	}
 }
+
+// TestValidateIsQuickOverManyMistakes guards that hints do not cost more than
+// the rest: each of 5,000 names is unknown and like all of the others.
+func TestValidateIsQuickOverManyMistakes(t *testing.T) {
+	pad := strings.Repeat("a", 100)
+	var all Parallel
+	for i := range 5_000 {
+		all = append(all, with(makes(fmt.Sprint("s-", i), fmt.Sprint(pad, i)), func(s *Stage) { s.Consumes = []string{fmt.Sprint(pad, i, "-x")} }))
+	}
+	var m *multierror.Error
+	if err := shop(all).Validate(); !errors.As(err, &m) || len(m.Errors) != 5_000 {
+		t.Errorf("Validate() finds %d mistakes; want 5000", len(m.Errors))
+	}
+}
