@@ -2,6 +2,8 @@ package artifact
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"io"
 )
 
@@ -21,6 +23,8 @@ import (
 type Store interface {
 	// Put keeps what r gives until io.EOF as the content of a, and returns
 	// a with its Digest and Size filled in, and a URI if it had none.
+	//
+	// It fails if [Artifact.Check] does.
 	//
 	// If a has a Digest or a Size already, the content must match them;
 	// else the error is one for which errors.Is(err, [ErrMismatch]), and
@@ -45,23 +49,22 @@ type Store interface {
 //
 // It fails if [Artifact.Check] does, if a has a Digest or a Size that the
 // content does not match ([ErrMismatch]), if r or w fails, and with ctx's error
-// when ctx is done, which it looks at before each Read. It does not read much
-// more than a.Size bytes if that is known. What was written before a failure is
-// of no use.
+// when ctx is done, which it looks at before each Read. If a.Size is known, it
+// reads at most one byte more. What was written before a failure is of no use.
 func Copy(ctx context.Context, w io.Writer, r io.Reader, a Artifact) (Artifact, error) {
 	if err := a.Check(); err != nil {
 		return Artifact{}, err
 	}
 	r = &cancelable{ctx, r}
-	if !a.Digest.IsZero() {
-		r = Verify(r, a)
-	} else if a.Size > 0 {
+	if a.Size > 0 {
 		r = io.LimitReader(r, a.Size+1) // enough to see that it goes on
 	}
-	d, size, err := DigestOf(io.TeeReader(r, w))
+	h := sha256.New()
+	size, err := io.Copy(io.MultiWriter(w, h), r)
 	if err != nil {
-		return Artifact{}, err
+		return Artifact{}, fmt.Errorf("artifact %q: content after %d bytes: %w", a.Name, size, err)
 	}
+	d := sum(h)
 	if err := a.Match(d, size); err != nil {
 		return Artifact{}, err
 	}

@@ -17,11 +17,13 @@ var ErrMismatch = errors.New("artifact: content is not what the artifact names")
 // names: an error for which errors.Is(err, [ErrMismatch]) if not. A zero Digest
 // and a Size of 0 in a are not known, and match.
 func (a Artifact) Match(d Digest, size int64) error {
-	if !a.Digest.IsZero() && a.Digest != d {
+	switch {
+	case a.Size != 0 && size > a.Size:
+		return fmt.Errorf("artifact %q: content goes on after %d bytes: %w", a.Name, a.Size, ErrMismatch)
+	case a.Size != 0 && size < a.Size:
+		return fmt.Errorf("artifact %q: content ends after %d bytes; want %d: %w", a.Name, size, a.Size, ErrMismatch)
+	case !a.Digest.IsZero() && a.Digest != d:
 		return fmt.Errorf("artifact %q: content of %d bytes has digest %s; want %s: %w", a.Name, size, d, a.Digest, ErrMismatch)
-	}
-	if a.Size != 0 && a.Size != size {
-		return fmt.Errorf("artifact %q: content has %d bytes; want %d: %w", a.Name, size, a.Size, ErrMismatch)
 	}
 	return nil
 }
@@ -59,14 +61,10 @@ func (v *verifier) Read(p []byte) (int, error) {
 	v.h.Write(p[:n])
 	v.size += int64(n)
 	v.err = err
-	if v.a.Size > 0 && v.size > v.a.Size {
-		v.err = fmt.Errorf("artifact %q: content goes on after %d bytes: %w", v.a.Name, v.a.Size, ErrMismatch)
-		return 0, v.err
-	}
-	if err == io.EOF || err == nil && v.size == v.a.Size {
+	if err == io.EOF || v.a.Size > 0 && v.size >= v.a.Size {
 		if bad := v.a.Match(sum(v.h), v.size); bad != nil {
 			v.err = bad
-			return 0, v.err
+			return 0, bad
 		}
 	}
 	return n, err
