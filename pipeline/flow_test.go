@@ -13,7 +13,7 @@ import (
 // artifacts, with all the runs that a small pipeline can have.
 func TestBeforeAgreesWithEveryRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		g := &grower{t: t, left: 7}
+		g := &grower{t: t, left: 6}
 		p := Pipeline{Name: "shop", Steps: Sequence{g.step(0)}}
 		for g.left > 0 && rapid.Bool().Draw(t, "more") {
 			p.Steps = append(p.Steps, g.step(0))

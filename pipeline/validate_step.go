@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/gate"
@@ -35,6 +36,9 @@ func (c *checker) step(at int32) {
 	case ForEach:
 		c.forEach(at, s)
 	case OnFailure:
+		if s.Of != nil && !c.works(at+1) {
+			c.addf(at, "no stage in Of, so Do is never taken; want a stage there, or no OnFailure")
+		}
 	case Finally:
 		c.duration(at, "Within", s.Within)
 	default:
@@ -56,6 +60,11 @@ func (c *checker) some(at int32, n int) {
 	if n == 0 {
 		c.addf(at, "no steps; want at least one")
 	}
+}
+
+// works reports whether there is a stage in a step.
+func (c *checker) works(at int32) bool {
+	return slices.ContainsFunc(c.places[at:c.places[at].end], func(p place) bool { _, ok := p.step.(Stage); return ok })
 }
 
 func (c *checker) stage(at int32, s Stage) {

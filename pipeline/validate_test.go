@@ -125,6 +125,7 @@ func TestValidateSaysWhatIsWrong(t *testing.T) {
 		{"a Check that panics", shop(Stage{Name: "a", Run: hook{check: func() { panic("oh") }}}), `steps[0]: stage "a": Run: panic: oh`},
 		{"a Describe that panics", shop(Stage{Name: "a", Run: hook{describe: func() { panic("oh") }}}), `steps[0]: stage "a": Run: Describe: panic: oh`},
 		{"a mistake of several lines", shop(Stage{Name: "a", Run: hook{err: errors.Join(errCheck, errCheck)}}), "steps[0]: stage \"a\": Run: no such cluster\n\tno such cluster"},
+		{"an OnFailure around nothing that is done (R5)", shop(OnFailure{Of: ask("g"), Do: work("a")}), `steps[0]: OnFailure: no stage in Of, so Do is never taken; want a stage there, or no OnFailure`},
 		{"a negative Timeout", shop(with(work("a"), func(s *Stage) { s.Timeout = -time.Second })), `steps[0]: stage "a": Timeout of -1s; want 0 or more`},
 		{"a Retry out of bounds", shop(with(work("a"), func(s *Stage) { s.Retry = Retry{10_001, -1, -1} })),
 			"steps[0]: stage \"a\": Retry.Times of 10001; want 0 to 10000\nsteps[0]: stage \"a\": Retry.Wait of -1ns; want 0 or more\nsteps[0]: stage \"a\": Retry.Most of -1ns; want 0 or more"},
