@@ -13,9 +13,10 @@ type hinter struct{ left int } // letters to compare
 func newHinter() *hinter { return &hinter{20_000_000} }
 
 // hint returns what to add to a message about an unknown name: the nearest
-// known one, or, if none is near, all of them if they are few.
+// known one, of which at most every third letter differs, or, if none is near,
+// all of them if they are few.
 func (h *hinter) hint(name string, known []string) string {
-	best, least := "", max(2, len(name)/3)+1
+	best, least := "", len(name)/3+1
 	for _, k := range known {
 		if h.left < 0 {
 			break

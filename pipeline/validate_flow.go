@@ -214,20 +214,21 @@ func (c *checker) why(q question) string {
 		}
 		return "produces later; want it to come before"
 	}
-	for x := q.first; x != i; x = c.places[x].parent {
-		up := Name(c.places[c.places[x].parent].step)
-		switch d := c.doubts()[x]; d.kind {
-		case whenTaken:
-			return fmt.Sprintf("produces only if %q is taken; want both in one When", up)
-		case whenAny:
-			return fmt.Sprintf("produces only if %q has that item; want both in its Body", up)
-		case whenFails:
-			return "produces only if something fails"
-		case whenOpen:
-			return fmt.Sprintf("produces only if gate %q is not skipped; want both after it", Name(c.places[d.gate].step))
-		}
+	// Nothing is wrong with the order, so there is a doubt on the way up.
+	x := q.first
+	for c.doubts()[x].kind == none {
+		x = c.places[x].parent
 	}
-	return "may not have produced"
+	up := Name(c.places[c.places[x].parent].step)
+	switch d := c.doubts()[x]; d.kind {
+	case whenTaken:
+		return fmt.Sprintf("produces only if %q is taken; want both in one When", up)
+	case whenAny:
+		return fmt.Sprintf("produces only if %q has that item; want both in its Body", up)
+	case whenOpen:
+		return fmt.Sprintf("produces only if gate %q is not skipped; want both after it", Name(c.places[d.gate].step))
+	}
+	return "produces only if something fails; want it to come before"
 }
 
 // eachItem reports what the body of a ForEach would make for every item under

@@ -33,7 +33,7 @@ func TestValidateFollowsArtifactsAndValues(t *testing.T) {
 		{"produced and needed for one item", shop(ForEach{"each", regions, func(item string) Step { return Sequence{makes("build", "image-"+item), needs("use", "image-"+item)} }, 0}), ""},
 		{"produced by Of, needed by Do (R5)", shop(OnFailure{Of: build, Do: use}), lacks("steps[0].do", "steps[0].of may have failed to produce; want it to come before Of")},
 		{"produced by Of, needed after", shop(OnFailure{Of: build, Do: work("undo")}, use), ""},
-		{"produced by the way out", shop(OnFailure{Of: work("a"), Do: build}, use), lacks("steps[1]", "steps[0].do produces only if something fails")},
+		{"produced by the way out", shop(OnFailure{Of: work("a"), Do: build}, use), lacks("steps[1]", "steps[0].do produces only if something fails; want it to come before")},
 		{"produced by Of of a Finally, needed by its Do (R5)", shop(Finally{Of: build, Do: use}), lacks("steps[0].do", "steps[0].of may have failed to produce; want it to come before Of")},
 		{"produced by Do of a Finally", shop(Finally{Of: work("a"), Do: build}, use), ""},
 		{"produced by Do, needed by Of", shop(Finally{Of: use, Do: build}), lacks("steps[0].of", "steps[0].do produces later; want it to come before")},
@@ -124,6 +124,7 @@ func TestHint(t *testing.T) {
 		{"Image", []string{"image"}, `; did you mean "image"?`},
 		{"image-amd46", []string{"image-arm64", "image-amd64"}, `; did you mean "image-amd64"?`},
 		{"signature", []string{"image"}, `; there is "image"`},
+		{"a", []string{"b"}, `; there is "b"`},
 		{"signature", []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, ""},
 		{"signature", nil, ""},
 	} {
