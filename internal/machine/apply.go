@@ -128,7 +128,7 @@ func (m *Machine) began(e *journal.Event) error {
 	if err != nil {
 		return err
 	}
-	m.Begun, m.Beginning, m.Definition, m.Status = e.Time, *d, d.Definition, Running
+	m.Begun, m.Beginning, m.Definition = e.Time, *d, d.Definition
 	m.Artifacts = maps.Clone(d.Artifacts)
 	if m.prog != nil {
 		m.enter(0, e.Time)
@@ -486,13 +486,15 @@ func (m *Machine) listed(i int32, e *journal.Event) error {
 		s.phase = active
 		return nil
 	}
-	m.grow(i, d.Items)
+	if err := m.grow(i, d.Items); err != nil {
+		return err
+	}
 	m.open(i, m.children(i), e.Time)
 	return nil
 }
 
 // grow adds the body of ForEach i for each item.
-func (m *Machine) grow(i int32, items []string) {
+func (m *Machine) grow(i int32, items []string) error {
 	n := *m.node(i)
 	if len(m.extra) == 0 {
 		m.names = maps.Clone(m.names) // the program's are shared
@@ -500,7 +502,9 @@ func (m *Machine) grow(i int32, items []string) {
 	b := &Builder{nodes: &m.extra, base: int32(len(m.prog.nodes)), names: m.names, env: m.envIndex, root: &n, at: i}
 	first := b.base + int32(len(m.extra))
 	for _, item := range items {
-		n.Expand(b, i, item)
+		if err := n.Expand(b, i, item); err != nil {
+			return fmt.Errorf("item %q: %w", item, err)
+		}
 	}
 	b.count(first)
 	m.states = append(m.states, make([]state, len(m.extra)-int(first-b.base))...)
@@ -510,6 +514,7 @@ func (m *Machine) grow(i int32, items []string) {
 			m.expect(c)
 		}
 	}
+	return nil
 }
 
 func (m *Machine) envIndex(name string) int32 {

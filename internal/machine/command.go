@@ -208,3 +208,7 @@ func (m *Machine) Unlock(environment string) {
 
 // Again gives the command for node i once more, for a driver that was held up.
 func (m *Machine) Again(i int32) { m.push(i) }
+
+// Succeed takes over from old, a machine of the same run that went on with
+// events that were not recorded after all: no ticket is given out twice.
+func (m *Machine) Succeed(old *Machine) { m.tickets = old.tickets }

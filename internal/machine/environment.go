@@ -234,6 +234,18 @@ func (m *Machine) Leaving(e *Environment, now time.Time) (run, env []journal.Eve
 	return run, env
 }
 
+// Without returns what to record in the journal of e for a run that nobody
+// takes forward: it does not wait any longer, and if it ends it does not hold e.
+func (e *Environment) Without(m *Machine, now time.Time, run []journal.Event) []journal.Event {
+	if e.waits(m.Run) >= 0 {
+		return []journal.Event{{Time: now, Kind: journal.Quit, By: m.Run}}
+	}
+	if e.Holder.Run == m.Run && run[len(run)-1].Kind == journal.Ended {
+		return []journal.Event{{Time: now, Kind: journal.Given, By: m.Run, Data: &journal.Departure{}}}
+	}
+	return nil
+}
+
 // Deployed returns what to record of what the hook of stage i made live.
 func (m *Machine) Deployed(i int32, out stage.Output, now time.Time) journal.Event {
 	return journal.Event{Time: now, Kind: journal.Changed, Step: m.node(i).Name, By: m.Run, Data: &journal.Live{Artifacts: out.Live, Traffic: out.Traffic}}

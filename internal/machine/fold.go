@@ -50,7 +50,8 @@ func (m *Machine) under(events []journal.Event, program func(string, artifact.Di
 		}
 	case *journal.Adoption:
 		if p := program(m.Beginning.Pipeline, d.Definition); p != nil {
-			return m.adopt(p, events[0].Time), nil
+			to := m.adopt(p, events[0].Time)
+			return to, to.broken
 		}
 	}
 	return m, nil
@@ -133,8 +134,9 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 		m.enter(n.Children[0], t)
 	case n.Kind == ForEach && c.phase == active:
 		m.more(i).items = c.more.items
-		m.grow(i, c.more.items)
-		m.open(i, m.children(i), t)
+		if m.broken = m.grow(i, c.more.items); m.broken == nil {
+			m.open(i, m.children(i), t)
+		}
 	case c.phase == calling:
 		s.phase = unknown
 		if c.polled {

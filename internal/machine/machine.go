@@ -23,7 +23,7 @@ type Machine struct {
 	Drains     bool            // a person said to go on under the definition it began with
 	Owner      string          // executor that takes the run forward; empty if none does
 	Epoch      int64           // of the newest claim
-	Status     Status          // final once the run has ended
+	Status     Status          // Pending until it is first claimed; final once the run has ended
 	Reason     string          // why the run as a whole waits or has ended
 	For        string          // what the run as a whole waits for
 	Artifacts  artifact.Set    // produced so far, or given by the trigger
@@ -49,7 +49,8 @@ type Machine struct {
 
 	stopped    string           // why the run was canceled
 	successor  string           // the run that superseded this one
-	carried    map[string]state // of the steps of an older definition, by name; see Adopt
+	carried    map[string]state // of the steps of an older definition, by name; see adopt
+	broken     error            // what adopt could not do
 	overridden []Override
 	votes      map[string]bool // IDs of votes recorded
 

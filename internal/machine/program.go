@@ -40,6 +40,7 @@ type Node struct {
 	Pos    int32  // among the children of Parent
 	Urgent bool   // inside OnFailure.Do or Finally.Do: neither canceled nor held up by the gates of an environment
 	Bound  int32  // innermost Finally in whose Do the node is, or -1
+	Hasty  bool   // inside a Group that fails fast: its hook may be stopped while others go on
 
 	Children []int32 // of an OnFailure or a Finally: Of, then Do
 
@@ -67,8 +68,9 @@ type Node struct {
 	Expires     time.Duration
 	Within      time.Duration // of a Finally
 
-	// Expand adds the body of a ForEach for one item.
-	Expand func(b *Builder, parent int32, item string)
+	// Expand adds the body of a ForEach for one item. An error is one of
+	// the function that makes the body.
+	Expand func(b *Builder, parent int32, item string) error
 
 	// Step is what the node was compiled from. The machine does not look at it.
 	Step any
@@ -128,18 +130,18 @@ func (p *Program) env(name string) int32 {
 }
 
 // Add adds n as the last child of parent, or as the root if parent is -1, and
-// returns its index. It sets Parent, Pos, Urgent and Bound.
+// returns its index. It sets Parent, Pos, Urgent, Bound and Hasty.
 func (b *Builder) Add(parent int32, n Node) int32 {
 	i := b.base + int32(len(*b.nodes))
 	n.Parent, n.Bound = parent, -1
 	switch {
 	case parent < 0:
 	case b.root != nil && parent == b.at:
-		n.Pos, n.Urgent, n.Bound = int32(len(b.kids)), b.root.Urgent, b.root.Bound
+		n.Pos, n.Urgent, n.Bound, n.Hasty = int32(len(b.kids)), b.root.Urgent, b.root.Bound, b.root.Hasty
 		b.kids = append(b.kids, i)
 	default:
 		up := b.node(parent)
-		n.Pos, n.Urgent, n.Bound = int32(len(up.Children)), up.Urgent, up.Bound
+		n.Pos, n.Urgent, n.Bound, n.Hasty = int32(len(up.Children)), up.Urgent, up.Bound, up.Hasty || up.FailFast
 		if n.Pos == 1 && (up.Kind == OnFailure || up.Kind == Finally) {
 			n.Urgent = true
 			if up.Kind == Finally {

@@ -102,13 +102,18 @@ func (m *Machine) Overrides() []Override { return m.overridden }
 // Voted reports whether a vote with the given ID is recorded.
 func (m *Machine) Voted(id string) bool { return id != "" && m.votes[id] }
 
-// Holds reports whether the run holds or waits for the named environment.
-func (m *Machine) Holds(environment string) (held, queued bool) {
-	if env := m.env(environment); env != nil {
-		return env.held, env.queued
+// Held returns the environments that the run holds.
+func (m *Machine) Held() (names []string) {
+	for i := range m.envs {
+		if m.envs[i].held {
+			names = append(names, m.envs[i].name)
+		}
 	}
-	return false, false
+	return names
 }
+
+// Canceled returns why the run is to be canceled, or "".
+func (m *Machine) Canceled() string { return m.stopped }
 
 // Unhealthy reports whether a stage of the run failed in the named environment
 // and nothing put it right.

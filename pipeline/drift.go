@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// current reports whether this executor can take a run forward: whether it has
+// the definition that the run goes on under. If not it does what OnDrift says
+// (R2).
+//
+// A run that was started since by an executor with another definition is that
+// one's.
+func (s *server) current(m *machine.Machine) bool {
+	d := s.x.current[m.Beginning.Pipeline]
+	if d != nil && d.digest == m.Definition {
+		return true
+	}
+	has := s.x.program(m.Beginning.Pipeline, m.Definition) != nil
+	if has && (m.Drains || s.x.OnDrift == Drain || m.Canceled() != "") {
+		return true
+	}
+	if m.Canceled() != "" && !has {
+		s.drifted(m, s.buried(m))
+		return false
+	}
+	if d == nil || !m.Begun.Before(s.since) {
+		return false
+	}
+	now := time.Now().UTC().Round(0)
+	if s.x.OnDrift == Adopt {
+		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Adopted, By: s.name, Data: &journal.Adoption{Definition: d.digest, Text: "as the executor is set"}}})
+		return false
+	}
+	if m.For != "drift" {
+		why := fmt.Sprintf("the definition has changed from %s to %s; adopt the new one, drain under the old one, or cancel", m.Definition.Short(), d.digest.Short())
+		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: why}}})
+	}
+	return false
+}
+
+// buried returns the events that end a canceled run of which the definition is
+// gone.
+func (s *server) buried(m *machine.Machine) []journal.Event {
+	now := time.Now().UTC().Round(0)
+	events := []journal.Event{{Time: now, Kind: journal.Claimed, By: s.name, Epoch: m.Epoch + 1}}
+	for _, env := range m.Held() {
+		events = append(events, journal.Event{Time: now, Kind: journal.Left, Epoch: m.Epoch + 1, Data: &journal.Exit{Environment: env}})
+	}
+	return append(events, journal.Event{Time: now, Kind: journal.Ended, Epoch: m.Epoch + 1, Data: &journal.End{
+		Status: machine.Canceled.String(), Text: m.Canceled() + "; ways out were not taken, for the definition is gone",
+	}})
+}
+
+// drifted records events of a run that this executor has no definition of. The
+// run gives way in the environments that it waits for, and leaves those that it
+// gives back.
+func (s *server) drifted(m *machine.Machine, events []journal.Event) {
+	batches := []journal.Batch{{Journal: m.Run, Length: m.Length, Events: events}}
+	s.envs.mu.Lock()
+	for _, name := range s.x.environments() {
+		env, err := s.envs.get(s.store, name)
+		if err == nil {
+			err = s.x.growEnvironment(s.store, env)
+		}
+		if err != nil {
+			s.log.Error("an environment is left alone, for its journal cannot be read", "environment", name, "error", err)
+			continue
+		}
+		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
+			batches = append(batches, journal.Batch{Journal: machine.Journal(name), Length: env.Length, Events: left})
+		}
+	}
+	s.envs.mu.Unlock()
+	err := s.x.Store.Append(s.store, batches...)
+	switch {
+	case err == nil || errors.Is(err, journal.ErrConflict):
+		s.wake(m.Run)
+		for _, b := range batches[1:] {
+			s.noticed(b.Journal)
+		}
+	default:
+		s.fail(err)
+	}
+}

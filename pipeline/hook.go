@@ -1,0 +1,402 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
+)
+
+// answerWithin bounds the time that a gate or a condition may take to answer.
+const answerWithin = time.Minute
+
+// A task is one call of a hook, or one question.
+type task struct {
+	r       *live
+	do      machine.Do
+	node    int32
+	name    string
+	attempt int
+	ticket  uint32
+	ctx     context.Context
+	cancel  context.CancelCauseFunc // nil if ctx is that of the run
+	timeout time.Duration           // of a call; 0 means none
+	timer   *time.Timer             // ends the patience with a deaf hook
+	trace   span
+	secrets *secrets
+
+	// What is asked.
+	hook  any // *Stage, *Gate, *When or *ForEach
+	in    stage.Input
+	req   gate.Request
+	facts Facts
+
+	// What came back.
+	out      stage.Output
+	seen     stage.Observation
+	decision gate.Decision
+	take     bool
+	items    []string
+	err      error
+	stack    string // of a hook that panicked or ended its goroutine
+	left     bool   // the executor shut down before it was done: it stays called
+
+	// Under r.mu.
+	returned  bool
+	stopped   bool
+	abandoned bool // nobody waits for it any more
+}
+
+var (
+	errTimeout = errors.New("timed out")
+	errStopped = errors.New("stopped")
+	errGoexit  = errors.New("ended its goroutine instead of returning")
+)
+
+// call makes a task of the hook of stage i and records the intent (J3).
+func (r *live) call(i int32, now time.Time) error {
+	n := r.m.Node(i)
+	s := n.Step.(*Stage)
+	if !r.place(i, s.Group) {
+		if e, news := r.m.Stays(i, journal.Wait{For: "capacity", Text: "stages are called as often at a time as may be"}, now); news {
+			return r.emit(e)
+		}
+		return nil
+	}
+	e := r.m.Called(i, now)
+	if err := r.emit(e); err != nil {
+		return err
+	}
+	c := e.Data.(*journal.Call)
+	t := r.task(machine.Command{Do: machine.Call, Node: i}, n)
+	t.attempt, t.timeout = c.Attempt, s.Timeout
+	r.input(t, n, s, c.Key)
+	r.context(t, n, now)
+	r.launch = append(r.launch, t)
+	return nil
+}
+
+// task returns a task for a command.
+func (r *live) task(c machine.Command, n *machine.Node) *task {
+	var t *task
+	if last := len(r.spare) - 1; last >= 0 {
+		t = r.spare[last]
+		r.spare = r.spare[:last]
+	} else {
+		t = new(task)
+	}
+	*t = task{r: r, do: c.Do, node: c.Node, ticket: c.Ticket, name: n.Name, hook: n.Step, ctx: r.ctx}
+	return t
+}
+
+// input sets what the hook of a stage is given.
+func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
+	m := r.m
+	t.in = stage.Input{
+		Pipeline:    m.Beginning.Pipeline,
+		Run:         m.Run,
+		Stage:       n.Name,
+		Key:         key,
+		Attempt:     t.attempt,
+		Token:       m.Token(t.node),
+		Environment: s.Environment,
+		Artifacts:   m.Pick(n.Consumes),
+		Values:      m.Take(n.Takes),
+		Previous:    m.Previous(t.node),
+		Params:      m.Beginning.Params,
+		Logger:      r.s.x.Log,
+	}
+	t.in.Started, t.in.State = m.Started(t.node)
+	if r.s.x.Secrets != nil {
+		t.secrets = &secrets{resolve: r.s.x.Secrets}
+		t.in.Secrets = t.secrets.get
+	}
+}
+
+// context gives the hook of a stage a context of its own if it may end alone.
+func (r *live) context(t *task, n *machine.Node, now time.Time) {
+	parent := r.ctx
+	if n.Urgent {
+		parent = r.s.hooks // a way out is not canceled with the run (R5)
+	}
+	t.ctx = parent
+	if t.timeout > 0 || n.Hasty || n.Urgent {
+		t.ctx, t.cancel = context.WithCancelCause(parent)
+	}
+	r.trace.step(t, n, now)
+}
+
+// ask makes a task of a question.
+func (r *live) ask(c machine.Command, now time.Time) {
+	n := r.m.Node(c.Node)
+	t := r.task(c, n)
+	t.timeout = answerWithin
+	t.ctx, t.cancel = context.WithCancelCause(r.s.hooks)
+	switch c.Do {
+	case machine.Ask, machine.Permit:
+		t.req = r.m.Request(c.Node, now)
+	case machine.Observe:
+		t.attempt = r.m.Attempt(c.Node)
+		r.input(t, n, n.Step.(*Stage), r.m.Key(c.Node))
+	default:
+		run := runOf(r.m)
+		t.facts = Facts{Pipeline: run.Pipeline, Run: run.ID, Trigger: run.Trigger, Artifacts: run.Artifacts, Values: run.Values}
+	}
+	r.trace.step(t, n, now)
+	r.launch = append(r.launch, t)
+}
+
+// loop runs t, and then what the one who delivers it is given to run.
+func (t *task) loop() {
+	for t != nil {
+		t = t.run()
+	}
+}
+
+// run calls the hook and delivers what it did. A hook that ends its goroutine
+// ends this one too, so what is left to do is done in another.
+func (t *task) run() (next *task) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if v := recover(); v != nil {
+			t.err, t.stack = fmt.Errorf("panicked: %v", v), string(debug.Stack())
+			next = t.finish()
+			return
+		}
+		t.err, t.stack = errGoexit, "the hook called runtime.Goexit, perhaps through the FailNow of a test"
+		go t.finish().loop()
+	}()
+	if t.timeout > 0 {
+		t.r.mu.Lock()
+		t.timer = time.AfterFunc(t.timeout, t.expire)
+		t.r.mu.Unlock()
+	}
+	t.invoke()
+	returned = true
+	return t.finish()
+}
+
+// invoke calls the hook.
+func (t *task) invoke() {
+	switch t.do {
+	case machine.Call:
+		t.out, t.err = t.hook.(*Stage).Run.Run(t.ctx, t.in)
+	case machine.Observe:
+		t.seen, t.err = t.hook.(*Stage).Run.(stage.Observer).Observe(t.ctx, t.in)
+	case machine.Ask:
+		t.decision, t.err = t.hook.(*Gate).Require.Decide(t.ctx, t.req)
+	case machine.Permit:
+		t.decision, t.err = gate.All(t.hook.(*Stage).Environment.Gates...).Decide(t.ctx, t.req)
+	case machine.Choose:
+		t.take, t.err = t.hook.(*When).If(t.ctx, t.facts)
+	case machine.Items:
+		f := t.hook.(*ForEach)
+		if t.items, t.err = f.Items(t.ctx, t.facts); t.err == nil {
+			t.err = f.checkItems(t.items)
+		}
+	}
+}
+
+// finish delivers what came back, unless nobody waits for it.
+func (t *task) finish() (next *task) {
+	r := t.r
+	t.trace.end(t)
+	r.mu.Lock()
+	t.returned = true
+	abandoned := t.abandoned
+	if t.timer != nil {
+		t.timer.Stop()
+	}
+	if cause := context.Cause(t.ctx); cause != nil && !abandoned {
+		t.interrupted(cause)
+	}
+	if t.cancel != nil {
+		t.cancel(nil)
+	}
+	r.mu.Unlock()
+	if abandoned {
+		return nil
+	}
+	next = r.deliver(t)
+	r.s.end()
+	return next
+}
+
+// interrupted notes that the context ended before the hook did. What it
+// returned after its time was up counts as not done; what it did when the run
+// was canceled or the executor shut down, counts if it is done.
+func (t *task) interrupted(cause error) {
+	switch {
+	case errors.Is(cause, errShutdown):
+		t.left = t.err != nil || t.do != machine.Call
+	case errors.Is(cause, errTimeout):
+		t.err = fmt.Errorf("%w after %v", errTimeout, t.timeout)
+	case errors.Is(cause, errFenced):
+		t.left = true
+	}
+}
+
+// expire ends the time of a hook, and gives it up if it does not return then.
+func (t *task) expire() {
+	t.abort(errTimeout)
+	t.r.mu.Lock()
+	defer t.r.mu.Unlock()
+	if !t.returned && !t.stopped {
+		t.timer = time.AfterFunc(t.r.s.x.Grace, t.abandon)
+	}
+}
+
+// abort cancels the context of a task.
+func (t *task) abort(cause error) {
+	if t.cancel != nil {
+		t.cancel(cause)
+	}
+}
+
+// stop cancels the hook of node i, and gives it up if it does not return.
+// R.mu is held.
+func (r *live) stop(i int32) {
+	for _, t := range r.flight {
+		if t.node != i || t.do != machine.Call || t.returned {
+			continue
+		}
+		if t.cancel == nil {
+			r.cancel(errStopped) // it has the context that all of the run have
+		} else {
+			t.abort(errStopped)
+		}
+		t.stopped = true
+		t.timer = time.AfterFunc(r.s.x.Grace, t.abandon)
+	}
+}
+
+// abandon delivers, in place of a hook that does not listen, that it could not
+// be done. What the hook returns later is not looked at.
+func (t *task) abandon() {
+	r := t.r
+	r.mu.Lock()
+	if t.returned || t.abandoned {
+		r.mu.Unlock()
+		return
+	}
+	t.abandoned = true
+	cause := context.Cause(t.ctx)
+	why := fmt.Errorf("%w; the hook did not return within %v after that", cause, r.s.x.Grace)
+	if errors.Is(cause, errTimeout) {
+		why = fmt.Errorf("%w after %v; the hook did not return within %v after that", cause, t.timeout, r.s.x.Grace)
+	}
+	u := &task{r: r, do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, err: why}
+	for k := range r.flight {
+		if r.flight[k] == t {
+			r.flight[k] = u
+		}
+	}
+	r.mu.Unlock()
+	r.s.log.Warn("a hook does not listen to its context and is left behind", "run", r.id, "step", t.name)
+	if next := r.deliver(u); next != nil {
+		go next.loop()
+	}
+	r.s.end()
+}
+
+// settle makes an event of what a task did.
+func (r *live) settle(t *task, now time.Time) error {
+	r.land(t)
+	if t.left {
+		return nil
+	}
+	m, i := r.m, t.node
+	if t.do == machine.Call {
+		return r.settleCall(t, now)
+	}
+	if !m.Asked(i, t.ticket) {
+		return nil
+	}
+	if t.err != nil && t.do == machine.Observe && errors.Is(t.err, errors.ErrUnsupported) {
+		m.Blind(i)
+		return nil
+	}
+	if t.err == nil {
+		switch t.do {
+		case machine.Observe:
+			e, done := m.Observed(i, t.seen, now)
+			if !done {
+				m.Blind(i) // call it again
+				return nil
+			}
+			return errors.Join(r.deployed(t, t.seen.Output, now), r.emit(e))
+		case machine.Choose:
+			return r.emit(m.Chosen(i, t.take, now))
+		case machine.Items:
+			e, err := m.Listed(i, t.items, now)
+			if err == nil {
+				return r.emit(e)
+			}
+			t.err = err
+		}
+	}
+	at := m.AskAgain(i, t.decision, t.err, now)
+	if e, news := m.Decided(i, t.decision, t.err, t.req.Subject, now); news {
+		if err := r.emit(e); err != nil {
+			return err
+		}
+	}
+	if t.err != nil || t.decision.Verdict != gate.Passed {
+		m.Defer(i, at)
+	}
+	return nil
+}
+
+func (r *live) settleCall(t *task, now time.Time) error {
+	r.vacate(t.node)
+	if !r.m.Calling(t.node, t.attempt) {
+		return nil
+	}
+	if t.secrets != nil {
+		t.out, t.err = t.secrets.mask(t.out, t.err)
+	}
+	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
+	return errors.Join(r.deployed(t, t.out, now), r.emit(e))
+}
+
+// deployed records what a stage made live, also if it failed.
+func (r *live) deployed(t *task, out stage.Output, now time.Time) error {
+	env := r.m.Node(t.node).Environment
+	if out.Live == nil || env == "" || out.Traffic < 0 || out.Traffic > 100 {
+		return nil
+	}
+	e, err := r.environment(env)
+	if err != nil {
+		return err
+	}
+	return e.note(r.m.Deployed(t.node, out, now))
+}
+
+// land takes t out of those that are under way.
+func (r *live) land(t *task) {
+	for k, u := range r.flight {
+		if u == t {
+			last := len(r.flight) - 1
+			r.flight[k] = r.flight[last]
+			r.flight[last] = nil
+			r.flight = r.flight[:last]
+			return
+		}
+	}
+}
+
+// recycle keeps t for use again.
+func (r *live) recycle(t *task) {
+	if len(r.spare) < 64 && !t.abandoned && !t.stopped && t.timer == nil {
+		r.spare = append(r.spare, t)
+	}
+}

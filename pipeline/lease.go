@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A lease tells other executors that this one is alive (J4). It is renewed only
+// while a run is claimed, so an executor of which all runs wait does nothing.
+type lease struct {
+	s     *server
+	store journal.Leaser // nil if the Store has none: then this is the only executor
+	term  time.Duration  // for which it runs
+
+	mu    sync.Mutex
+	until time.Time
+	timer *time.Timer
+	over  bool
+}
+
+func (l *lease) init(s *server) {
+	l.s, l.term = s, s.x.Lease
+	l.store, _ = s.x.Store.(journal.Leaser)
+}
+
+// hold has the lease run for a while. It is called before a claim is recorded.
+func (l *lease) hold(ctx context.Context) error {
+	if l.store == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if l.over || l.until.Sub(now) > l.term/2 {
+		return nil
+	}
+	return l.renew(ctx, now)
+}
+
+// renew extends the lease and sets the timer. L.mu is held.
+func (l *lease) renew(ctx context.Context, now time.Time) error {
+	until := now.Add(l.term)
+	if err := l.store.Renew(ctx, l.s.name, until); err != nil {
+		return err
+	}
+	l.until = until
+	if l.timer == nil {
+		l.timer = time.AfterFunc(l.term/3, l.beat)
+		return nil
+	}
+	l.timer.Reset(l.term / 3)
+	return nil
+}
+
+// beat renews the lease if there is a claim to keep. After a pause in which it
+// ran out, others may have taken the runs over: each is looked at, and what it
+// does is stopped if so.
+func (l *lease) beat() {
+	runs := l.s.claimed()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.over || len(runs) == 0 {
+		return
+	}
+	now := time.Now()
+	late := now.After(l.until)
+	if err := l.renew(l.s.store, now); err != nil {
+		l.s.log.Warn("the lease could not be renewed; others may take over", "until", l.until, "error", err)
+		l.timer.Reset(l.term / 3)
+	}
+	if late {
+		for _, run := range runs {
+			l.s.wake(run)
+		}
+	}
+}
+
+// stop gives the lease up.
+func (l *lease) stop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over = true
+	if l.timer == nil {
+		return
+	}
+	l.timer.Stop()
+	if err := l.store.Renew(l.s.store, l.s.name, time.Now()); err != nil {
+		l.s.log.Warn("the lease could not be given up; others wait for its end", "until", l.until, "error", err)
+	}
+}
+
+// claimed returns the runs that are live.
+func (s *server) claimed() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	runs := make([]string, 0, len(s.live))
+	for run := range s.live {
+		runs = append(runs, run)
+	}
+	return runs
+}

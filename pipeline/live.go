@@ -1,0 +1,495 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A live is a run that something is done for. Hooks that have returned deliver
+// what they did; whoever finds nobody flushing does it: what was delivered
+// becomes events, the machine says what is next, and outcomes and the intents
+// that follow from them are recorded at once. So a chain of stages costs one
+// Append each, in one goroutine.
+type live struct {
+	s  *server
+	id string
+
+	mu       sync.Mutex
+	m        *machine.Machine // with what this flush decided, while it is recorded
+	inbox    inbox
+	flushing bool
+	gone     bool    // not live any more: deliver to the next one
+	flight   []*task // begun, and not returned
+	spare    []*task // for use again
+	ctx      context.Context
+	cancel   context.CancelCauseFunc
+	claims   map[int32]*claim // of nodes that are under limits
+	free     []*limit         // places to be given back when mu is not held
+	trace    tracing
+
+	// Of the flush under way.
+	work    inbox
+	events  []journal.Event
+	batches []journal.Batch
+	entries []*entry
+	locked  bool // the environments are
+	launch  []*task
+	stops   []int32
+}
+
+// An inbox is what was delivered.
+type inbox struct {
+	returned []*task
+	requests []*request
+	granted  []int32
+	stale    bool // the Store may have news
+}
+
+func (b *inbox) empty() bool {
+	return len(b.returned)+len(b.requests)+len(b.granted) == 0 && !b.stale
+}
+
+// add moves what is in c to the end of b.
+func (b *inbox) add(c *inbox) {
+	b.returned = append(b.returned, c.returned...)
+	b.requests = append(b.requests, c.requests...)
+	b.granted = append(b.granted, c.granted...)
+	b.stale = b.stale || c.stale
+	c.clear()
+}
+
+func (b *inbox) clear() {
+	clear(b.returned)
+	clear(b.requests)
+	b.returned, b.requests, b.granted, b.stale = b.returned[:0], b.requests[:0], b.granted[:0], false
+}
+
+// A request is what a person or a program wants to have recorded.
+type request struct {
+	make  func(m *machine.Machine, now time.Time) ([]journal.Event, error)
+	err   error
+	reply chan error // gets one
+}
+
+var (
+	errFenced = errors.New("another executor takes the run forward")
+	errGone   = errors.New("the run is not live any more")
+)
+
+func newLive(s *server, m *machine.Machine) *live {
+	r := &live{s: s, id: m.Run, m: m}
+	r.ctx, r.cancel = context.WithCancelCause(s.hooks)
+	r.trace.begin(r)
+	return r
+}
+
+// poke looks whether there is something to do. What there is to call is called
+// in a goroutine of its own.
+func (r *live) poke() {
+	if t := r.deliver(nil); t != nil {
+		go t.loop()
+	}
+}
+
+// refresh has r read what others appended, and reports whether r is live.
+func (r *live) refresh() bool {
+	r.mu.Lock()
+	r.inbox.stale = true
+	gone := r.gone
+	r.mu.Unlock()
+	if !gone {
+		r.poke()
+	}
+	return !gone
+}
+
+// recordLive records the events that f makes, if this process takes the run
+// forward: then the one who flushes does it, and nobody conflicts.
+func (x *Executor) recordLive(ctx context.Context, run string, f func(*machine.Machine, time.Time) ([]journal.Event, error)) (done bool, err error) {
+	s := x.serving()
+	if s == nil {
+		return false, nil
+	}
+	s.mu.Lock()
+	r := s.live[run]
+	s.mu.Unlock()
+	if r == nil {
+		return false, nil
+	}
+	q := &request{make: f, reply: make(chan error, 1)}
+	r.mu.Lock()
+	if r.gone {
+		r.mu.Unlock()
+		return false, nil
+	}
+	r.inbox.requests = append(r.inbox.requests, q)
+	r.mu.Unlock()
+	r.poke()
+	select {
+	case err := <-q.reply:
+		return err != errGone, err
+	case <-ctx.Done():
+		return true, fmt.Errorf("pipeline: run %s: whether it is recorded is not known: %w", run, ctx.Err())
+	}
+}
+
+// deliver takes what a task did, if there is one, and flushes unless somebody
+// does. It returns a task for the caller to run.
+func (r *live) deliver(t *task) (next *task) {
+	r.mu.Lock()
+	if t != nil {
+		r.inbox.returned = append(r.inbox.returned, t)
+	}
+	if r.flushing || r.gone {
+		r.mu.Unlock()
+		return nil
+	}
+	r.flushing = true
+	for r.flushing {
+		if next != nil {
+			go next.loop()
+		}
+		next = r.flush()
+	}
+	free := r.free
+	r.free = nil
+	r.mu.Unlock()
+	for _, l := range free {
+		l.give()
+	}
+	return next
+}
+
+// flush takes what was delivered forward once. R.mu is held, but not while the
+// Store is written to. Flushing is false after it if there was nothing more.
+func (r *live) flush() (next *task) {
+	r.work.add(&r.inbox)
+	err := r.decide(time.Now().UTC().Round(0))
+	if err == nil {
+		err = r.record()
+	}
+	wake := r.unlock(err == nil)
+	switch {
+	case errors.Is(err, journal.ErrConflict):
+		if err = r.reload(); err == nil {
+			return nil
+		}
+	case err == nil:
+		next = r.carryOut()
+	}
+	if err != nil {
+		r.drop(err)
+		return nil
+	}
+	r.work.clear()
+	for _, run := range wake {
+		if run != r.id {
+			r.s.wake(run)
+		}
+	}
+	if !r.inbox.empty() {
+		return next
+	}
+	r.rest()
+	r.flushing = false
+	return next
+}
+
+// decide makes events of what was delivered and of what follows.
+func (r *live) decide(now time.Time) error {
+	r.events, r.launch, r.stops = r.events[:0], r.launch[:0], r.stops[:0]
+	if r.work.stale {
+		if err := r.catchUp(); err != nil {
+			return err
+		}
+	}
+	if r.m.InFlight() && r.m.Owner != r.s.name {
+		if err := r.own(now); err != nil {
+			return err
+		}
+	}
+	r.m.Tick(now)
+	for _, t := range r.work.returned {
+		if err := r.settle(t, now); err != nil {
+			return err
+		}
+	}
+	for _, q := range r.work.requests {
+		if err := r.oblige(q, now); err != nil {
+			return err
+		}
+	}
+	for _, i := range r.work.granted {
+		r.m.Again(i)
+	}
+	if r.s.stopping() {
+		return nil
+	}
+	if err := r.pull(now); err != nil {
+		return err
+	}
+	for _, i := range r.work.granted {
+		if c := r.claims[i]; c != nil && !c.waiting && !r.launches(i) {
+			r.vacate(i) // it is not to be called any more
+		}
+	}
+	if next := r.m.Next(); r.idle() && r.m.Owner == r.s.name && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
+		return r.put(journal.Event{Time: now, Kind: journal.Released, By: r.s.name, Epoch: r.m.Epoch})
+	}
+	return nil
+}
+
+// catchUp reads what others appended.
+func (r *live) catchUp() error {
+	r.work.stale = false
+	events, err := r.s.x.Store.Events(r.s.store, r.id, r.m.Length)
+	if err != nil {
+		return err
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Kind == journal.Adopted || e.Kind == journal.Claimed && e.By != r.s.name {
+			return journal.ErrConflict // more than this flush has to be decided anew
+		}
+		if err := r.m.Apply(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// own records that this executor takes the run forward (J4).
+func (r *live) own(now time.Time) error {
+	return r.put(journal.Event{Time: now, Kind: journal.Claimed, By: r.s.name, Epoch: r.m.Epoch + 1})
+}
+
+// emit adds events of this executor, which owns the run from then on.
+func (r *live) emit(events ...journal.Event) error {
+	for _, e := range events {
+		if r.m.Owner != r.s.name {
+			if err := r.own(e.Time); err != nil {
+				return err
+			}
+		}
+		e.Epoch = r.m.Epoch
+		if err := r.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *live) put(e journal.Event) error {
+	r.events = append(r.events, e)
+	return r.m.Apply(&r.events[len(r.events)-1])
+}
+
+// oblige makes the events that somebody asked for.
+func (r *live) oblige(q *request, now time.Time) error {
+	events, err := q.make(r.m, now)
+	if err != nil {
+		q.err = refused("run %s: %w", r.id, err)
+		return nil
+	}
+	q.err = nil
+	for _, e := range events {
+		e.Time = now
+		if err := r.put(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pull does what the machine says is next, as far as that is to record it, and
+// makes tasks of the rest.
+func (r *live) pull(now time.Time) error {
+	for {
+		c := r.m.Pop(now)
+		if c.Do == machine.None {
+			return nil
+		}
+		if err := r.obey(c, now); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *live) obey(c machine.Command, now time.Time) error {
+	switch c.Do {
+	case machine.Call:
+		return r.call(c.Node, now)
+	case machine.Stop:
+		r.stops = append(r.stops, c.Node)
+	case machine.Enter:
+		e, err := r.environment(r.m.Node(c.Node).Environment)
+		if err != nil {
+			return err
+		}
+		run, env := r.m.Entering(c.Node, e.env, now)
+		return errors.Join(e.note(env...), r.emit(run...))
+	case machine.Leave:
+		e, err := r.environment(c.Env)
+		if err != nil {
+			return err
+		}
+		run, env := r.m.Leaving(e.env, now)
+		return errors.Join(e.note(env...), r.emit(run...))
+	case machine.Withdraw, machine.Refuse, machine.Wait:
+		return r.emit(r.m.Simple(c, now))
+	case machine.Abandon:
+		events, nodes := r.m.Abandoned(c.Node, now)
+		r.stops = append(r.stops, nodes...)
+		return r.emit(events...)
+	case machine.Finish:
+		return r.emit(r.m.Finished(now))
+	default:
+		r.ask(c, now)
+	}
+	return nil
+}
+
+// record appends what was decided. R.mu is not held meanwhile.
+func (r *live) record() error {
+	r.batches = r.batches[:0]
+	if len(r.events) > 0 {
+		r.batches = append(r.batches, journal.Batch{Journal: r.id, Length: r.m.Length - len(r.events), Events: r.events})
+	}
+	for _, e := range r.entries {
+		if len(e.events) > 0 {
+			r.batches = append(r.batches, journal.Batch{Journal: machine.Journal(e.env.Name), Length: e.length, Events: e.events})
+		}
+	}
+	if len(r.batches) == 0 {
+		return nil
+	}
+	if r.s.over() {
+		return errShutdown
+	}
+	r.mu.Unlock()
+	defer r.mu.Lock()
+	if err := r.s.lease.hold(r.s.store); err != nil {
+		return err
+	}
+	return r.s.x.Store.Append(r.s.store, r.batches...)
+}
+
+// carryOut does what was recorded. It returns the task for the caller to run.
+func (r *live) carryOut() (next *task) {
+	for _, q := range r.work.requests {
+		q.reply <- q.err
+	}
+	for _, t := range r.work.returned {
+		r.recycle(t)
+	}
+	for _, i := range r.stops {
+		r.stop(i)
+	}
+	r.trace.recorded(r)
+	for _, t := range r.launch {
+		if !r.s.begin() {
+			r.vacate(t.node) // it stays called; the next executor finds out
+			continue
+		}
+		r.flight = append(r.flight, t)
+		if next != nil {
+			go next.loop()
+		}
+		next = t
+	}
+	return next
+}
+
+// reload folds the journal anew after others appended to it. What was delivered
+// stays to be decided; what was about to be called is not.
+func (r *live) reload() error {
+	for _, t := range r.launch {
+		r.vacate(t.node)
+		t.abort(nil)
+	}
+	m, err := r.s.x.fold(r.s.store, r.id)
+	if err != nil {
+		return err
+	}
+	if free, err := r.s.free(m); err != nil || !free {
+		return errors.Join(errFenced, err)
+	}
+	if !r.s.current(m) {
+		return errGone
+	}
+	m.Succeed(r.m)
+	r.m = m
+	return nil
+}
+
+// idle reports whether nothing is under way.
+func (r *live) idle() bool { return len(r.flight)+len(r.launch)+len(r.claims) == 0 }
+
+func (r *live) launches(node int32) bool {
+	for _, t := range r.launch {
+		if t.node == node {
+			return true
+		}
+	}
+	return false
+}
+
+// rest sets the alarm, and ends r if there is nothing to do until something
+// happens.
+func (r *live) rest() {
+	next := r.m.Next()
+	if r.m.Status.Done() {
+		next = time.Time{}
+	}
+	r.s.alarm(r.id, next)
+	if r.idle() && r.m.Owner == "" {
+		r.retire()
+	}
+}
+
+// retire ends r. What is delivered later is lost.
+func (r *live) retire() {
+	r.gone = true
+	r.cancel(nil)
+	r.trace.end(r)
+	r.s.mu.Lock()
+	if r.s.live[r.id] == r {
+		delete(r.s.live, r.id)
+	}
+	r.s.mu.Unlock()
+}
+
+// drop ends r because it cannot go on: somebody else does, or the journal
+// cannot be read, or the Store takes nothing.
+func (r *live) drop(err error) {
+	r.work.add(&r.inbox)
+	for _, q := range r.work.requests {
+		q.reply <- errGone
+	}
+	for node := range r.claims {
+		r.vacate(node)
+	}
+	for _, t := range r.flight {
+		t.abort(err)
+	}
+	r.retire()
+	r.flushing = false
+	switch {
+	case errors.Is(err, errShutdown):
+	case errors.Is(err, errGone):
+		r.s.wake(r.id)
+	case errors.Is(err, errFenced):
+		r.s.log.Warn("the run was taken over; its hooks are stopped", "run", r.id, "error", err)
+		r.s.leave(r.id, time.Now().Add(r.s.x.Lease/3))
+	case errors.Is(err, machine.ErrOrder), errors.Is(err, machine.ErrFenced), errors.Is(err, journal.ErrCorrupt), errors.Is(err, journal.ErrUnknown):
+		r.s.log.Error("a run is left alone", "run", r.id, "error", err)
+	default:
+		r.s.fail(err)
+	}
+}

@@ -1,0 +1,186 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+const (
+	pollEvery = 200 * time.Millisecond // of a Store that is no journal.Watcher
+	gather    = 50 * time.Millisecond  // for which changes are put together
+)
+
+// watcher returns a function that notices what others append to the Store, and
+// the mark that it begins from.
+func (s *server) watcher(ctx context.Context) (watch func(ctx context.Context, mark int64) error, mark int64, err error) {
+	w, ok := s.x.Store.(journal.Watcher)
+	if !ok {
+		return s.poll, 0, nil
+	}
+	if mark, err = now(ctx, w); err != nil {
+		return nil, 0, fmt.Errorf("pipeline: changes of the store: %w", err)
+	}
+	return func(ctx context.Context, mark int64) error { return s.follow(ctx, w, mark) }, mark, nil
+}
+
+// now returns the mark that stands for now.
+func now(ctx context.Context, w journal.Watcher) (int64, error) {
+	done, cancel := context.WithCancel(ctx)
+	cancel()
+	_, mark, err := w.Changes(done, -1)
+	if mark < 0 {
+		return 0, err
+	}
+	return mark, nil
+}
+
+func (s *server) follow(ctx context.Context, w journal.Watcher, mark int64) error {
+	for {
+		names, next, err := w.Changes(ctx, mark)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.fail(err)
+			return nil
+		}
+		mark = next
+		for _, name := range names {
+			s.noticed(name)
+		}
+		pause(ctx, gather)
+	}
+}
+
+func (s *server) poll(ctx context.Context, _ int64) error {
+	for pause(ctx, pollEvery) {
+		open, err := s.x.Store.List(ctx, journal.Query{Open: true})
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.fail(err)
+			return nil
+		}
+		for _, name := range open {
+			s.noticed(name)
+		}
+	}
+	return nil
+}
+
+// pause waits for d, and reports whether ctx is not done by then.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// noticed has the runs looked at that a journal is of interest to.
+func (s *server) noticed(name string) {
+	env, ok := strings.CutPrefix(name, machine.Journal(""))
+	if !ok {
+		s.mu.Lock()
+		foreign := s.foreign[name]
+		s.mu.Unlock()
+		if !foreign {
+			s.wake(name)
+		}
+		return
+	}
+	next, err := s.envs.next(s.store, env)
+	if err != nil {
+		s.log.Error("an environment is left alone, for its journal cannot be read", "environment", env, "error", err)
+	}
+	for _, run := range next {
+		s.wake(run)
+	}
+}
+
+// Watch yields a run as it is, and each time it has changed, until it has
+// ended. An error ends it too, also that of ctx.
+func (x *Executor) Watch(ctx context.Context, run string) iter.Seq2[Run, error] {
+	return func(yield func(Run, error) bool) {
+		if err := x.watch(ctx, run, func(r Run) bool { return yield(r, nil) }); err != nil {
+			yield(Run{}, err)
+		}
+	}
+}
+
+func (x *Executor) watch(ctx context.Context, run string, yield func(Run) bool) error {
+	if err := x.init(); err != nil {
+		return err
+	}
+	changed, err := x.changes(ctx, run)
+	if err != nil {
+		return err
+	}
+	m, err := x.fold(ctx, run)
+	if err != nil {
+		return err
+	}
+	for yield(runOf(m)) && !m.Status.Done() {
+		for before := m.Length; m.Length == before; {
+			if err := changed(); err != nil {
+				return err
+			}
+			if m, err = x.catchUp(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// catchUp returns m with what was appended since.
+func (x *Executor) catchUp(ctx context.Context, m *machine.Machine) (*machine.Machine, error) {
+	events, err := x.Store.Events(ctx, m.Run, m.Length)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: run %s: %w", m.Run, err)
+	}
+	if slices.ContainsFunc(events, func(e journal.Event) bool { return e.Kind == journal.Adopted }) {
+		return x.fold(ctx, m.Run)
+	}
+	for i := range events {
+		if err := m.Apply(&events[i]); err != nil {
+			return nil, fmt.Errorf("pipeline: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// changes returns a function that waits until a run may have changed.
+func (x *Executor) changes(ctx context.Context, run string) (func() error, error) {
+	w, ok := x.Store.(journal.Watcher)
+	if !ok {
+		return func() error { pause(ctx, pollEvery); return ctx.Err() }, nil
+	}
+	mark, err := now(ctx, w)
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: changes of the store: %w", err)
+	}
+	return func() error {
+		for {
+			names, next, err := w.Changes(ctx, mark)
+			if err != nil {
+				return err
+			}
+			mark = next
+			if slices.Contains(names, run) {
+				return nil
+			}
+		}
+	}, nil
+}
