@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// Append implements [journal.Store]. If ctx is done while it waits for another
+// process, nothing is added.
+func (s *Store) Append(ctx context.Context, batches ...journal.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := journal.Check(batches); err != nil {
+		return err
+	}
+	parts := make([]part, len(batches))
+	for i, b := range batches {
+		var err error
+		if parts[i], err = encode(b); err != nil {
+			return err
+		}
+	}
+	err := s.commit(ctx, func(c *conn) (refused, failed error) { return add(c, parts) })
+	if err != nil {
+		return s.fail(err, "append to %q", batches[0].Journal)
+	}
+	s.ring()
+	return nil
+}
+
+// A part is a batch in the form in which it is kept.
+type part struct {
+	journal.Batch
+	lines [][]byte
+	head  head
+}
+
+// A head is what is kept of a journal as a whole.
+type head struct {
+	id     int64 // 0 if there is no such journal yet
+	length int
+	hash   []byte
+}
+
+func encode(b journal.Batch) (part, error) {
+	p := part{Batch: b, lines: make([][]byte, len(b.Events))}
+	for i, e := range b.Events {
+		var err error
+		if p.lines[i], err = e.MarshalJSON(); err != nil {
+			return part{}, fmt.Errorf("event %d for %q: %w: %w", b.Length+i, b.Journal, journal.ErrInput, err)
+		}
+	}
+	return p, nil
+}
+
+// add looks at the lengths of all journals before it changes any, so that a
+// refusal leaves no trace in a transaction that others share.
+func add(c *conn, parts []part) (refused, failed error) {
+	for i := range parts {
+		p := &parts[i]
+		if p.head, failed = find(c, p.Journal); failed != nil {
+			return nil, failed
+		}
+		if p.head.length != p.Length {
+			return fmt.Errorf("%q has %d events, not %d: %w", p.Journal, p.head.length, p.Length, journal.ErrConflict), nil
+		}
+	}
+	for i := range parts {
+		if err := parts[i].write(c); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+func find(c *conn, name string) (head, error) {
+	h := head{hash: seed(name)}
+	err := c.query(func(v []driver.Value) error {
+		length, _ := v[1].(int64)
+		h.id, _ = v[0].(int64)
+		h.length = int(length)
+		h.hash, _ = v[2].([]byte)
+		return nil
+	}, "select id, length, hash from journals where name = ?", []byte(name))
+	return h, err
+}
+
+func (p *part) write(c *conn) error {
+	hashes := make([][]byte, len(p.lines))
+	hash := p.head.hash
+	for i, line := range p.lines {
+		hash = chain(hash, line)
+		hashes[i] = hash
+	}
+	length, ended := int64(p.Length+len(p.lines)), int64(0)
+	if p.Events[len(p.Events)-1].Kind == journal.Ended {
+		ended = 1
+	}
+	id := p.head.id
+	var err error
+	if id == 0 {
+		id, err = c.exec("insert into journals (name, length, ended, hash) values (?, ?, ?, ?)", []byte(p.Journal), length, ended, hash)
+	} else {
+		_, err = c.exec("update journals set length = ?, ended = ?, hash = ? where id = ?", length, ended, hash, id)
+	}
+	for i, line := range p.lines {
+		if err != nil {
+			break
+		}
+		_, err = c.exec("insert into events (journal, number, line, hash) values (?, ?, ?, ?)", id, int64(p.Length+i), line, hashes[i])
+	}
+	return err
+}
+
+// seed is the hash before the first event.
+func seed(name string) []byte {
+	h := sha256.Sum256([]byte(name))
+	return h[:]
+}
+
+// chain is the hash of an event and of all before it.
+func chain(before, line []byte) []byte {
+	h := sha256.New()
+	h.Write(before)
+	h.Write(line)
+	return h.Sum(nil)
+}

@@ -1,0 +1,138 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"strings"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+const (
+	application = 0x50656e73 // "Pens", in the header of the file
+	version     = 1          // of the schema
+	oldest      = "3.51.3"   // SQLite: from 3.7.0 to 3.51.2 a reset of the WAL could damage the file (sqlite.org/wal.html)
+)
+
+// Names and lines are blobs, so that any bytes are kept and compared as they
+// are. The index of open journals keeps a store with many ended runs fast.
+const schema = `
+create table journals (
+	id     integer primary key, -- in the order of first events
+	name   blob    not null unique,
+	length integer not null,
+	ended  integer not null,    -- 1 if the last event is of kind ended
+	hash   blob    not null     -- of the last event
+) strict;
+create index open on journals (id) where ended = 0;
+create table events (
+	seq     integer primary key, -- in the order of appends to all journals
+	journal integer not null,
+	number  integer not null,    -- in its journal, from 0
+	line    blob    not null,    -- JSON
+	hash    blob    not null     -- SHA-256 of the hash before and the line; before the first, that of the name
+) strict;
+create unique index place on events (journal, number);
+create table leases (
+	owner blob    primary key,
+	until integer not null       -- microseconds since 1970
+) strict, without rowid;
+pragma application_id = %d;
+pragma user_version = %d;
+`
+
+// prepare makes the tables of a new file and checks those of an old one. It
+// changes nothing in a file that is not ours.
+func prepare(c *conn) error {
+	if err := checkVersion(c); err != nil {
+		return err
+	}
+	if _, err := check(c); err != nil {
+		return err
+	}
+	mode := ""
+	if err := c.query(func(v []driver.Value) error { mode, _ = v[0].(string); return nil }, "pragma journal_mode = wal"); err != nil {
+		return err
+	}
+	if mode != "wal" {
+		return fmt.Errorf("journal mode is %q, want wal: %w", mode, journal.ErrInput)
+	}
+	// Begun even if there is nothing to do, to find out now that the file
+	// cannot be written.
+	if _, err := c.exec("begin immediate"); err != nil {
+		return err
+	}
+	empty, err := check(c)
+	if err == nil && empty {
+		err = create(c)
+	}
+	if err == nil {
+		_, err = c.exec("commit")
+	}
+	if err != nil {
+		c.exec("rollback")
+	}
+	return err
+}
+
+// check reports whether the file has nothing in it yet, and returns an error
+// if it has what this version does not know.
+func check(c *conn) (empty bool, err error) {
+	app, err := c.number("pragma application_id")
+	if err != nil {
+		return false, err
+	}
+	ver, err := c.number("pragma user_version")
+	if err != nil {
+		return false, err
+	}
+	tables, err := c.number("select count(*) from sqlite_schema")
+	if err != nil {
+		return false, err
+	}
+	switch {
+	case app == 0 && ver == 0 && tables == 0:
+		return true, nil
+	case app != application:
+		return false, fmt.Errorf("a database of something else, application %#x with %d tables and indexes: %w", app, tables, journal.ErrInput)
+	case ver != version:
+		return false, fmt.Errorf("schema %d, want %d: made by another version: %w", ver, version, journal.ErrUnknown)
+	}
+	return false, nil
+}
+
+func create(c *conn) error {
+	for statement := range strings.SplitSeq(fmt.Sprintf(schema, application, version), ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if _, err := c.exec(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkVersion(c *conn) error {
+	have := ""
+	if err := c.query(func(v []driver.Value) error { have, _ = v[0].(string); return nil }, "select sqlite_version()"); err != nil {
+		return err
+	}
+	if older(have, oldest) {
+		return fmt.Errorf("SQLite %s, want %s or later, for older ones can damage the file", have, oldest)
+	}
+	return nil
+}
+
+// older reports whether version a is before b. Versions are numbers and dots.
+func older(a, b string) bool {
+	var as, bs [3]int
+	fmt.Sscanf(a, "%d.%d.%d", &as[0], &as[1], &as[2])
+	fmt.Sscanf(b, "%d.%d.%d", &bs[0], &bs[1], &bs[2])
+	for i := range as {
+		if as[i] != bs[i] {
+			return as[i] < bs[i]
+		}
+	}
+	return false
+}

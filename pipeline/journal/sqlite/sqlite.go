@@ -1,0 +1,171 @@
+// Package sqlite keeps journals in a SQLite file, which several processes on
+// one machine may share.
+//
+// What Append has acknowledged outlives a crash of the process and of the
+// machine: the file is in WAL mode and synced at each commit. Appends that wait
+// at the same time are committed, and synced, together.
+//
+// Each event is kept with the hash of all events before it in its journal, and
+// each journal with its length and last hash. Events checks them, so a line
+// that was changed, lost or swapped is an error and never taken for the truth.
+// An old copy of the whole file that was put back is not noticed.
+//
+// Do not copy the file while a program uses it, use SQLite's VACUUM INTO; do not
+// rename or remove the files beside it whose names begin with its name; and do
+// not open it in the same process by other means, since closing it there takes
+// away SQLite's locks.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A Store is a [journal.Store] in a file. It is a [journal.Watcher] and a
+// [journal.Leaser] too. Use [Open] to make one.
+//
+// After a failed commit a Store acknowledges nothing any more: each call
+// returns [journal.ErrClosed] and the cause. Whether the events of that commit
+// are kept is known when the file is opened again.
+type Store struct {
+	path   string
+	writer *conn // used by the one goroutine that leads a commit
+
+	// use is held for reading while a connection is used, and for writing
+	// by Close.
+	use sync.RWMutex
+
+	owners map[string]*os.File // locks held; belongs to the writer
+
+	mu      sync.Mutex
+	dead    error // why nothing is acknowledged any more
+	queue   []*write
+	leading bool
+	idle    []*conn // to read
+	waiters map[chan struct{}]bool
+}
+
+var _ interface {
+	journal.Store
+	journal.Watcher
+	journal.Leaser
+} = (*Store)(nil)
+
+// Open opens the file, and makes it if there is none. Its directory has to be
+// there. If other processes do the same at the same time it waits for them
+// until ctx is done.
+//
+// The file has to be on a disk of this machine. Open refuses NFS, SMB, 9P, FUSE
+// and other file systems on which locks or shared memory do not work between
+// all who can open the file.
+//
+// It returns an error for which errors.Is(err, [journal.ErrUnknown]) if the
+// file was made by a newer version, [journal.ErrCorrupt] if it is damaged or no
+// database at all, and [journal.ErrInput] if it is a database of something
+// else or cannot be on that file system.
+func Open(ctx context.Context, path string) (*Store, error) {
+	s, err := open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	path, err := resolve(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDisk(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	c, err := connect(path)
+	if err != nil {
+		return nil, explain(err)
+	}
+	if err := retry(ctx, func() error { return prepare(c) }); err != nil {
+		c.Close()
+		return nil, explain(err)
+	}
+	return &Store{path: path, writer: c, owners: map[string]*os.File{}, waiters: map[chan struct{}]bool{}}, nil
+}
+
+// resolve returns the one path by which all processes know the file, so that
+// they find each other's locks.
+func resolve(path string) (string, error) {
+	if path == "" {
+		return "", fmt.Errorf("no path: %w", journal.ErrInput)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		info, err := os.Stat(real)
+		if err == nil && !info.Mode().IsRegular() {
+			err = fmt.Errorf("a %v, want a regular file: %w", info.Mode().Type(), journal.ErrInput)
+		}
+		return real, err
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	dir, err := filepath.EvalSymlinks(filepath.Dir(path))
+	return filepath.Join(dir, filepath.Base(path)), err
+}
+
+// Close gives up all leases and closes the file. Calls that wait return
+// [journal.ErrClosed]. To close a Store again does nothing.
+func (s *Store) Close() error {
+	s.kill(journal.ErrClosed)
+	s.use.Lock()
+	defer s.use.Unlock()
+	if s.writer == nil {
+		return nil
+	}
+	var err error
+	for _, lock := range s.owners {
+		err = errors.Join(err, release(lock))
+	}
+	for _, c := range append(s.idle, s.writer) {
+		err = errors.Join(err, c.Close())
+	}
+	s.writer, s.idle = nil, nil
+	if err != nil {
+		return fmt.Errorf("sqlite: close %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// kill has each call that follows return err, and wakes those that wait.
+func (s *Store) kill(err error) {
+	s.mu.Lock()
+	if s.dead == nil {
+		s.dead = err
+	}
+	s.mu.Unlock()
+	s.ring()
+}
+
+// alive returns why nothing is acknowledged any more, nil if that is not so.
+func (s *Store) alive() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dead
+}
+
+// fail says what was tried, and adds what is known of the cause.
+func (s *Store) fail(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sqlite: %s in %s: %w", fmt.Sprintf(format, args...), s.path, explain(err))
+}

@@ -1,0 +1,237 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/journal/journaltest"
+)
+
+func TestStore(t *testing.T) {
+	journaltest.RunDurable(t,
+		func(t *testing.T) journal.Store { return openAt(t, filepath.Join(t.TempDir(), "journals.db")) },
+		func(t *testing.T, s journal.Store) journal.Store { return openAt(t, s.(*Store).path) },
+	)
+}
+
+// Two Stores on one file take turns, call by call, as two processes would.
+func TestTwoStoresAreOne(t *testing.T) {
+	journaltest.Run(t, func(t *testing.T) journal.Store {
+		path := filepath.Join(t.TempDir(), "journals.db")
+		return &pair{stores: [2]*Store{openAt(t, path), openAt(t, path)}}
+	})
+}
+
+func openAt(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Open(context.WithoutCancel(t.Context()), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return s
+}
+
+func note(text string) journal.Event {
+	return journal.Event{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Failed, Data: &journal.Reason{Text: text}}
+}
+
+func batch(name string, length int, events ...journal.Event) journal.Batch {
+	return journal.Batch{Journal: name, Length: length, Events: events}
+}
+
+func must(t testing.TB, s journal.Store, batches ...journal.Batch) {
+	t.Helper()
+	if err := s.Append(t.Context(), batches...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	other := func(statements ...string) func(t *testing.T, path string) {
+		return func(t *testing.T, path string) { execAt(t, path, statements...) }
+	}
+	for _, c := range []struct {
+		name string
+		make func(t *testing.T, path string)
+		want error
+		says string
+	}{
+		{"a database of something else", other("create table t (x)"), journal.ErrInput, "something else"},
+		{"a database with another application ID", other("pragma application_id = 7"), journal.ErrInput, "0x7"},
+		{"a newer schema (J6)", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 2"), journal.ErrUnknown, "schema 2, want 1"},
+		{"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("not a database\n", 500)) }, journal.ErrCorrupt, "not a database"},
+		{"a directory", func(t *testing.T, path string) { os.Mkdir(path, 0o777) }, journal.ErrInput, "regular file"},
+		{"a directory that is not there", func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, os.ErrNotExist, "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "d")
+			if err := os.Mkdir(dir, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "journals.db")
+			c.make(t, path)
+			before, _ := os.ReadFile(path)
+			s, err := Open(t.Context(), path)
+			if err == nil {
+				s.Close()
+			}
+			if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.says) || !strings.Contains(fmt.Sprint(err), path) {
+				t.Errorf("Open = %v; want %v that says %q and names the file", err, c.want, c.says)
+			}
+			if after, _ := os.ReadFile(path); string(after) != string(before) {
+				t.Error("Open changed a file that is not ours")
+			}
+		})
+	}
+	if _, err := Open(t.Context(), ""); !errors.Is(err, journal.ErrInput) {
+		t.Errorf(`Open("") = %v; want ErrInput`, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, filepath.Join(t.TempDir(), "x")); !errors.Is(err, context.Canceled) {
+		t.Errorf("Open with a canceled context = %v; want context.Canceled", err)
+	}
+}
+
+// execAt changes a file behind the back of the package.
+func execAt(t testing.TB, path string, statements ...string) {
+	t.Helper()
+	c, err := connect(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, s := range statements {
+		if _, err := c.exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestPathsMayBeOdd(t *testing.T) {
+	for _, name := range []string{"a b.db", "a?mode=memory", "a%41.db", "#.db", "file:x", "é.db", ":memory:"} {
+		path := filepath.Join(t.TempDir(), name)
+		must(t, openAt(t, path), batch("a", 0, note("x")))
+		if _, err := os.Stat(path); err != nil {
+			t.Errorf("after an append to %q: %v", name, err)
+		}
+	}
+}
+
+// By whichever link a process opens the file, it finds the others.
+func TestLinksLeadToOneStore(t *testing.T) {
+	dir := t.TempDir()
+	link, path := filepath.Join(dir, "link.db"), filepath.Join(dir, "journals.db")
+	s := openAt(t, path)
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	other := openAt(t, link)
+	must(t, s, batch("a", 0, note("x")))
+	if err := other.Append(t.Context(), batch("a", 0, note("x"))); !errors.Is(err, journal.ErrConflict) {
+		t.Errorf("Append through a link = %v; want ErrConflict", err)
+	}
+	if err := s.Renew(t.Context(), "x", time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if alive, err := other.Alive(t.Context(), "x", time.Now()); !alive || err != nil {
+		t.Errorf("Alive through a link = %v, %v; want true", alive, err)
+	}
+}
+
+func TestClosedStoreRefusesEveryCall(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "journals.db"))
+	must(t, s, batch("a", 0, note("x")))
+	waits := make(chan error)
+	go func() {
+		_, _, err := s.Changes(context.Background(), -1)
+		waits <- err
+	}()
+	for range 2 {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v; want nil, also for the second", err)
+		}
+	}
+	if err := <-waits; !errors.Is(err, journal.ErrClosed) {
+		t.Errorf("Changes that waited when the store was closed = %v; want ErrClosed", err)
+	}
+	wantDead(t, s, journal.ErrClosed)
+}
+
+// wantDead checks that every call returns the error.
+func wantDead(t *testing.T, s *Store, want error) {
+	t.Helper()
+	ctx := t.Context()
+	_, errEvents := s.Events(ctx, "a", 0)
+	_, errList := s.List(ctx, journal.Query{})
+	_, _, errChanges := s.Changes(ctx, 0)
+	_, errAlive := s.Alive(ctx, "x", time.Now())
+	for name, err := range map[string]error{
+		"Append":  s.Append(ctx, batch("a", 1, note("x"))),
+		"Events":  errEvents,
+		"List":    errList,
+		"Changes": errChanges,
+		"Renew":   s.Renew(ctx, "x", time.Now().Add(time.Hour)),
+		"Alive":   errAlive,
+	} {
+		if !errors.Is(err, journal.ErrClosed) || !errors.Is(err, want) {
+			t.Errorf("%s = %v; want ErrClosed and %v", name, err, want)
+		}
+	}
+}
+
+// A Store may be opened outside of a bubble and used in several, one after
+// another, as a test of restarts does.
+func TestStoreOutlivesABubble(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "journals.db"))
+	for life := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if _, _, err := s.Changes(ctx, -1); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("Changes = %v; want it to wait for a minute", err)
+			}
+			must(t, s, batch("a", life, note("x")))
+		})
+	}
+}
+
+func TestNetworkFileSystemsAreNamed(t *testing.T) {
+	if err := checkDisk(t.TempDir()); err != nil {
+		t.Errorf("checkDisk of the directory of this test = %v; want nil", err)
+	}
+}
+
+func TestOlder(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"3.51.2", "3.51.3", true}, {"3.51.3", "3.51.3", false}, {"3.53.4", "3.51.3", false},
+		{"3.7.0", "3.51.3", true}, {"3.52", "3.51.3", false}, {"4.0.0", "3.51.3", false}, {"", "3.51.3", true},
+	} {
+		if got := older(c.a, c.b); got != c.want {
+			t.Errorf("older(%q, %q) = %v, want %v", c.a, c.b, got, c.want)
+		}
+	}
+}
