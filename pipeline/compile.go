@@ -1,8 +1,8 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -103,7 +103,7 @@ func compileForEach(b *machine.Builder, parent int32, s *ForEach, suffix string)
 	at := b.Add(parent, machine.Node{
 		Kind: machine.ForEach, Name: s.Name + suffix, Step: s, Max: s.Max,
 		Expand: func(b *machine.Builder, parent int32, item string) error {
-			body, err := s.body(item)
+			body, err := bodyOf(s, item)
 			if err != nil {
 				return err
 			}
@@ -111,26 +111,13 @@ func compileForEach(b *machine.Builder, parent int32, s *ForEach, suffix string)
 			return nil
 		},
 	})
-	if body, err := s.body(probe); err == nil {
+	if body, err := bodyOf(s, probe); err == nil {
 		for _, c := range (Pipeline{Steps: Sequence{body}}).All() {
 			if st, ok := c.(Stage); ok && st.Environment.Name != "" && !st.Environment.Shared {
 				b.Uses(at, st.Environment.Name)
 			}
 		}
 	}
-}
-
-// body returns the steps for one item.
-func (s *ForEach) body(item string) (body Step, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("the body of %q panicked: %v\n%s", s.Name, v, debug.Stack())
-		}
-	}()
-	if body = s.Body(item); body == nil {
-		return nil, fmt.Errorf("the body of %q is nil", s.Name)
-	}
-	return body, nil
 }
 
 // checkItems reports whether a body can be made for each item, with the same
@@ -154,7 +141,7 @@ func (s *ForEach) checkItems(items []string) error {
 
 // outline returns the kinds and names of the steps of the body.
 func (s *ForEach) outline(item string) (string, error) {
-	body, err := s.body(item)
+	body, err := bodyOf(s, item)
 	if err != nil {
 		return "", err
 	}
@@ -163,4 +150,13 @@ func (s *ForEach) outline(item string) (string, error) {
 		fmt.Fprintf(&b, "%s %T %s\n", path, c, Name(c))
 	}
 	return b.String(), nil
+}
+
+// bodyOf returns the steps for one item. To have none is an error.
+func bodyOf(s *ForEach, item string) (Step, error) {
+	body, err := bodyFor(*s, item)
+	if err == nil && body == nil {
+		err = errors.New("the body is nil")
+	}
+	return body, err
 }

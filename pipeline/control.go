@@ -174,7 +174,7 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 		return refused("run %s waits because its definition has changed; adopt it or drain it first", run)
 	}
 	if req.Subject == v.Subject {
-		if err := contain(func() error { return gate.Eligible(g, req, v) }); err != nil {
+		if err := guarded(func() error { return gate.Eligible(g, req, v) }); err != nil {
 			return refused("a vote by %q on gate %q: %w", v.By, gateName, err)
 		}
 	}
@@ -339,15 +339,4 @@ func (x *Executor) growEnvironment(ctx context.Context, e *machine.Environment) 
 		}
 	}
 	return nil
-}
-
-// contain calls f, a hook that answers a question. If it panics it could not be
-// answered.
-func contain(f func() error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("panicked: %v", v)
-		}
-	}()
-	return f()
 }
