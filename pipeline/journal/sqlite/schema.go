@@ -57,14 +57,17 @@ func prepare(c *conn) error {
 	if mode != "wal" {
 		return fmt.Errorf("journal mode is %q, want wal: %w", mode, journal.ErrInput)
 	}
-	// Begun even if there is nothing to do, to find out now that the file
-	// cannot be written.
 	if _, err := c.exec("begin immediate"); err != nil {
 		return err
 	}
 	empty, err := check(c)
 	if err == nil && empty {
 		err = create(c)
+	}
+	if err == nil {
+		// Changes nothing, but fails if the file cannot be written, of
+		// which begin does not complain.
+		_, err = c.exec("delete from leases where false")
 	}
 	if err == nil {
 		_, err = c.exec("commit")

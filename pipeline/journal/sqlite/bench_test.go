@@ -1,0 +1,147 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// What a disk can do at best: two rows in one table, nothing checked, with the
+// settings of a Store.
+func BenchmarkRawInsert(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "raw.db")
+	execAt(b, path, "pragma journal_mode = wal", "create table raw (id integer primary key, line blob)")
+	c, err := connect(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	line, err := note("smoke test: 3 of 40 failed").MarshalJSON()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for _, q := range []string{"begin immediate", "insert into raw (line) values (?)", "insert into raw (line) values (?)", "commit"} {
+			args := []any{line}
+			if q[0] != 'i' {
+				args = nil
+			}
+			if _, err := c.exec(q, args...); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+}
+
+// Writers append two events at a time, each to a journal of its own.
+func BenchmarkAppend(b *testing.B) {
+	e := note("smoke test: 3 of 40 failed")
+	for _, writers := range []int{1, 8, 64} {
+		b.Run(fmt.Sprint("writers=", writers), func(b *testing.B) {
+			s := openAt(b, filepath.Join(b.TempDir(), "journals.db"))
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for w := range writers {
+				wg.Go(func() {
+					for length := 0; next.Add(1) <= int64(b.N); length += 2 {
+						if err := s.Append(b.Context(), batch(fmt.Sprint(w), length, e, e)); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+		})
+	}
+}
+
+// A store of 100,000 runs that ended and 1,000 that did not is opened, and
+// those are listed.
+func BenchmarkOpenAndListOpen(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "journals.db")
+	s := openAt(b, path)
+	const runs, every = 101_000, 101
+	var batches []journal.Batch
+	for i := range runs {
+		events := []journal.Event{note("x"), {Time: note("").Time, Kind: journal.Ended}}
+		if i%every == 0 {
+			events = events[:1]
+		}
+		batches = append(batches, batch(fmt.Sprintf("run-%06d", i), 0, events...))
+		if len(batches) == 1000 {
+			must(b, s, batches...)
+			batches = nil
+		}
+	}
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		s, err := Open(b.Context(), path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		names, err := s.List(b.Context(), journal.Query{Open: true})
+		if err != nil || len(names) != runs/every {
+			b.Fatalf("List = %d names, %v; want %d", len(names), err, runs/every)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// One event is read from the end of a journal of 10,000, as after an append,
+// and all of them, as after a restart.
+func BenchmarkEvents(b *testing.B) {
+	s := openAt(b, filepath.Join(b.TempDir(), "journals.db"))
+	const length = 10_000
+	events := make([]journal.Event, length)
+	for i := range events {
+		events[i] = note("smoke test: 3 of 40 failed")
+	}
+	must(b, s, batch("a", 0, events...))
+	for name, from := range map[string]int{"last": length - 1, "all": 0} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if got, err := s.Events(b.Context(), "a", from); err != nil || len(got) != length-from {
+					b.Fatalf("Events = %d, %v", len(got), err)
+				}
+			}
+		})
+	}
+}
+
+// An append is told to a call of Changes that waits.
+func BenchmarkChanges(b *testing.B) {
+	s := openAt(b, filepath.Join(b.TempDir(), "journals.db"))
+	must(b, s, batch("a", 0, note("x")))
+	var mark int64
+	var lag time.Duration
+	for length := 1; b.Loop(); length++ {
+		_, next, err := s.Changes(b.Context(), mark)
+		if err != nil {
+			b.Fatal(err)
+		}
+		acked := make(chan time.Time, 1)
+		go func() {
+			must(b, s, batch("a", length, note("x")))
+			acked <- time.Now()
+		}()
+		if _, _, err := s.Changes(b.Context(), next); err != nil {
+			b.Fatal(err)
+		}
+		lag += time.Since(<-acked)
+		mark = next
+	}
+	b.ReportMetric(float64(lag.Nanoseconds())/float64(b.N), "lag-ns/op")
+}
