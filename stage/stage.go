@@ -1,7 +1,8 @@
 // Package stage does the work of a pipeline: build, test, deploy, bake.
 //
 // To plug in work of your own, write a [Func] or implement [Runner].
-// To plug in a way to deploy, implement [Deployer].
+// To plug in a way to deploy, implement [Deployer]. To plug in metrics that a
+// bake watches, implement [Source].
 package stage
 
 import (

@@ -76,10 +76,13 @@ func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d 
 		deadline = time.Now().Add(grace)
 		t.tellToEnd()
 	}
-	for t.alive() && time.Now().Before(deadline) {
+	for t.alive() { // a zombie is, until the first process of the container reaps it
+		if !time.Now().Before(deadline) {
+			t.kill()
+			break
+		}
 		time.Sleep(glance)
 	}
-	t.kill()
 	select {
 	case <-read:
 	case <-time.After(drain):

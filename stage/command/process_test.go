@@ -26,6 +26,10 @@ import (
 	"github.com/penstock/penstock/stage/stagetest"
 )
 
+// patient is a grace that nothing here needs, but for zombies in a container
+// whose first process does not reap them.
+const patient = 20 * time.Second
+
 var errUp = errors.New("its time is up")
 
 func TestCommandKeepsThePromisesOfARunner(t *testing.T) {
@@ -167,8 +171,8 @@ func TestStopTellsTheWholeTree(t *testing.T) {
 		script string
 		grace  time.Duration
 	}{
-		{"one process", `echo $$ > "$PENSTOCK_PARAM_READY"; exec sleep 600`, time.Minute},
-		{"a child and a grandchild", `sh -c 'sleep 600 & echo $$ $! > "$PENSTOCK_PARAM_READY"; wait' & wait`, time.Minute},
+		{"one process", `echo $$ > "$PENSTOCK_PARAM_READY"; exec sleep 600`, patient},
+		{"a child and a grandchild", `sh -c 'sleep 600 & echo $$ $! > "$PENSTOCK_PARAM_READY"; wait' & wait`, patient},
 		{"a child that does not listen", `sh -c 'trap "" TERM; sleep 600 & echo $$ $! > "$PENSTOCK_PARAM_READY"; wait' & wait`, 50 * time.Millisecond},
 		{"a program that does not listen", `trap "" TERM; sleep 600 & echo $$ $! > "$PENSTOCK_PARAM_READY"; while true; do wait; done`, 50 * time.Millisecond},
 	} {
@@ -188,14 +192,14 @@ func TestStopLeavesTimeToCleanUp(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "clean")
 	_, err := stopped(t, `
 		sh -c 'trap "sleep 0.2; echo clean > '`+mark+`'; exit 0" TERM; echo $$ > "$PENSTOCK_PARAM_READY"; while true; do sleep 0.01; done' &
-		wait`, time.Minute)
+		wait`, patient)
 	if b, _ := os.ReadFile(mark); string(b) != "clean\n" || !errors.Is(err, errUp) {
 		t.Errorf("a child wrote %q, Run = %v; want it to clean up though its parent ended at once", b, err)
 	}
 }
 
 func TestStopIsNoSuccessThoughTheProgramEndsWell(t *testing.T) {
-	_, err := stopped(t, `trap "exit 0" TERM; echo $$ > "$PENSTOCK_PARAM_READY"; while true; do sleep 0.01; done`, time.Minute)
+	_, err := stopped(t, `trap "exit 0" TERM; echo $$ > "$PENSTOCK_PARAM_READY"; while true; do sleep 0.01; done`, patient)
 	if !errors.Is(err, errUp) {
 		t.Errorf("Run = %v; want the cause of its context: what ends when told to has not done its work", err)
 	}
