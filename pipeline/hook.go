@@ -31,26 +31,32 @@ type task struct {
 	trace   span
 	secrets *secrets
 
-	// What is asked.
-	hook  any // *Stage, *Gate, *When or *ForEach
-	in    stage.Input
-	req   gate.Request
-	facts Facts
+	// What is called or asked.
+	hook any         // *Stage, *Gate, *When or *ForEach
+	in   stage.Input // of a stage
+	*asking
 
 	// What came back.
-	out      stage.Output
-	seen     stage.Observation
-	decision gate.Decision
-	take     bool
-	items    []string
-	err      error
-	stack    string // of a hook that panicked or ended its goroutine
-	left     bool   // the executor shut down before it was done: it stays called
+	out   stage.Output
+	err   error
+	stack string // of a hook that panicked or ended its goroutine
+	left  bool   // the executor shut down before it was done: it stays called
 
 	// Under r.mu.
 	returned  bool
 	stopped   bool
 	abandoned bool // nobody waits for it any more
+}
+
+// An asking is what is asked of a gate, a condition or a ForEach, or of a
+// stage that may have been done, and the answer.
+type asking struct {
+	req      gate.Request
+	facts    Facts
+	seen     stage.Observation
+	decision gate.Decision
+	take     bool
+	items    []string
 }
 
 var (
@@ -136,6 +142,7 @@ func (r *live) context(t *task, n *machine.Node, now time.Time) {
 func (r *live) ask(c machine.Command, now time.Time) {
 	n := r.m.Node(c.Node)
 	t := r.task(c, n)
+	t.asking = new(asking)
 	t.timeout = answerWithin
 	t.ctx, t.cancel = context.WithCancelCause(r.s.hooks)
 	switch c.Do {
@@ -216,8 +223,8 @@ func (t *task) finish() (next *task) {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	if cause := context.Cause(t.ctx); cause != nil && !abandoned {
-		t.interrupted(cause)
+	if t.ctx.Err() != nil && !abandoned {
+		t.interrupted(context.Cause(t.ctx))
 	}
 	if t.cancel != nil {
 		t.cancel(nil)
@@ -294,7 +301,7 @@ func (t *task) abandon() {
 	if errors.Is(cause, errTimeout) {
 		why = fmt.Errorf("%w after %v; the hook did not return within %v after that", cause, t.timeout, r.s.x.Grace)
 	}
-	u := &task{r: r, do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, err: why}
+	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, err: why}
 	for k := range r.flight {
 		if r.flight[k] == t {
 			r.flight[k] = u

@@ -89,7 +89,7 @@ type claim struct {
 // is looked at again when there is a place.
 func (r *live) place(node int32, group string) bool {
 	l := &r.s.limits
-	if l.all == nil && l.groups[group] == nil {
+	if l.all == nil && (group == "" || l.groups[group] == nil) {
 		return true
 	}
 	c := r.claims[node]

@@ -34,13 +34,14 @@ type live struct {
 	trace    tracing
 
 	// Of the flush under way.
-	work    inbox
-	events  []journal.Event
-	batches []journal.Batch
-	entries []*entry
-	locked  bool // the environments are
-	launch  []*task
-	stops   []int32
+	work     inbox
+	events   []journal.Event
+	batches  []journal.Batch
+	entries  []*entry
+	locked   bool // the environments are
+	claiming bool // the run is
+	launch   []*task
+	stops    []int32
 }
 
 // An inbox is what was delivered.
@@ -203,7 +204,7 @@ func (r *live) flush() (next *task) {
 
 // decide makes events of what was delivered and of what follows.
 func (r *live) decide(now time.Time) error {
-	r.events, r.launch, r.stops = r.events[:0], r.launch[:0], r.stops[:0]
+	r.events, r.launch, r.stops, r.claiming = r.events[:0], r.launch[:0], r.stops[:0], false
 	if r.work.stale {
 		if err := r.catchUp(); err != nil {
 			return err
@@ -228,7 +229,7 @@ func (r *live) decide(now time.Time) error {
 	for _, i := range r.work.granted {
 		r.m.Again(i)
 	}
-	if r.s.stopping() {
+	if r.s.closing.Load() {
 		return nil
 	}
 	if err := r.pull(now); err != nil {
@@ -266,6 +267,7 @@ func (r *live) catchUp() error {
 
 // own records that this executor takes the run forward (J4).
 func (r *live) own(now time.Time) error {
+	r.claiming = true
 	return r.put(journal.Event{Time: now, Kind: journal.Claimed, By: r.s.name, Epoch: r.m.Epoch + 1})
 }
 
@@ -369,13 +371,15 @@ func (r *live) record() error {
 	if len(r.batches) == 0 {
 		return nil
 	}
-	if r.s.over() {
+	if r.s.closed.Load() {
 		return errShutdown
 	}
 	r.mu.Unlock()
 	defer r.mu.Lock()
-	if err := r.s.lease.hold(r.s.store); err != nil {
-		return err
+	if r.claiming {
+		if err := r.s.lease.hold(r.s.store); err != nil {
+			return err
+		}
 	}
 	return r.s.x.Store.Append(r.s.store, r.batches...)
 }

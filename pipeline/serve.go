@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,20 +77,21 @@ type server struct {
 	envs   environments
 	lease  lease
 
-	mu       sync.Mutex
-	live     map[string]*live
-	looking  map[string]bool // runs that are being loaded; true: to be looked at again
-	foreign  map[string]bool // runs that another executor takes forward: not looked at before an alarm
-	wait     []string        // runs to be loaded
-	bell     chan struct{}   // rung when wait or alarms grow
-	alarms   alarms
-	tasks    int           // hooks and questions that were begun and have not returned
-	quiet    chan struct{} // closed when tasks is 0 and the server is closing
-	closing  bool          // no hook is called any more
-	closed   bool          // nothing is recorded any more
-	failure  error         // of the Store
-	failed   chan struct{} // closed when failure is set
-	draining bool          // quiet is awaited
+	mu      sync.Mutex
+	live    map[string]*live
+	looking map[string]bool // runs that are being loaded; true: to be looked at again
+	foreign map[string]bool // runs that another executor takes forward: not looked at before an alarm
+	wait    []string        // runs to be loaded
+	bell    chan struct{}   // rung when wait or alarms grow
+	alarms  alarms
+	failure error         // of the Store
+	failed  chan struct{} // closed when failure is set
+
+	closing atomic.Bool   // no hook is called any more
+	closed  atomic.Bool   // nothing is recorded any more
+	tasks   atomic.Int64  // hooks and questions that were begun and have not returned
+	quiet   chan struct{} // closed when there are none, and there will be none
+	hush    sync.Once
 }
 
 var errShutdown = errors.New("the executor shuts down")
@@ -217,7 +219,7 @@ func (s *server) call(run string) {
 func (s *server) load(run string) {
 	for {
 		s.mu.Lock()
-		r, closing := s.live[run], s.closing
+		r, closing := s.live[run], s.closing.Load()
 		s.looking[run] = false
 		s.mu.Unlock()
 		switch {
@@ -263,7 +265,7 @@ func (s *server) open(run string) {
 	}
 	r := newLive(s, m)
 	s.mu.Lock()
-	if s.closing || s.live[run] != nil {
+	if s.closing.Load() || s.live[run] != nil {
 		s.mu.Unlock()
 		return
 	}
@@ -306,39 +308,21 @@ func (s *server) alarm(run string, t time.Time) {
 	}
 }
 
-// stopping reports whether no hook is called any more.
-func (s *server) stopping() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
-}
-
-// over reports whether nothing is recorded any more.
-func (s *server) over() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
-}
-
 // begin counts a hook or a question that is about to begin, and reports
 // whether it may.
 func (s *server) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
+	s.tasks.Add(1)
+	if s.closing.Load() {
+		s.end()
 		return false
 	}
-	s.tasks++
 	return true
 }
 
 // end counts one that has returned, or was given up.
 func (s *server) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.tasks--; s.tasks == 0 && s.draining {
-		s.draining = false
-		close(s.quiet)
+	if s.tasks.Add(-1) == 0 && s.closing.Load() {
+		s.hush.Do(func() { close(s.quiet) })
 	}
 }
 
@@ -350,17 +334,15 @@ func (s *server) fail(err error) {
 		return
 	}
 	s.failure = fmt.Errorf("pipeline: %w", err)
-	s.closing, s.closed = true, true
+	s.closing.Store(true)
+	s.closed.Store(true)
 	close(s.failed)
 }
 
 func (s *server) shutdown() {
-	s.mu.Lock()
-	s.closing = true
-	if s.draining = s.tasks > 0; !s.draining {
-		close(s.quiet)
-	}
-	s.mu.Unlock()
+	s.tasks.Add(1)
+	s.closing.Store(true)
+	s.end()
 	s.cancel(errShutdown)
 	patience := time.NewTimer(s.x.Grace)
 	defer patience.Stop()
@@ -369,8 +351,6 @@ func (s *server) shutdown() {
 	case <-patience.C:
 		s.log.Warn("hooks did not return in time and are left behind", "grace", s.x.Grace)
 	}
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
+	s.closed.Store(true)
 	s.lease.stop()
 }

@@ -298,13 +298,22 @@ func (m *Machine) again(i int32, e *journal.Event) error {
 }
 
 func (m *Machine) done(i int32, e *journal.Event) error {
-	d, err := data[journal.Result](e)
-	if err != nil {
-		return err
+	if e.Data != nil {
+		d, err := data[journal.Result](e)
+		if err != nil {
+			return err
+		}
+		m.take(i, d)
 	}
 	m.land(i)
-	s := &m.states[i]
-	s.reason = d.Summary
+	m.mark(i, false)
+	m.close(i, Succeeded, e.Time)
+	return nil
+}
+
+// take keeps what stage i gave.
+func (m *Machine) take(i int32, d *journal.Result) {
+	m.states[i].reason = d.Summary
 	for _, a := range d.Artifacts {
 		if m.Artifacts == nil {
 			m.Artifacts = artifact.Set{}
@@ -317,9 +326,6 @@ func (m *Machine) done(i int32, e *journal.Event) error {
 		}
 		m.Values[name] = v
 	}
-	m.mark(i, false)
-	m.close(i, Succeeded, e.Time)
-	return nil
 }
 
 // mark notes whether the environment of stage i was left in a good state.

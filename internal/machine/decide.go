@@ -23,6 +23,7 @@ import (
 // told. They change nothing: the event does, when it is applied.
 
 func (m *Machine) event(k journal.Kind, i int32, now time.Time, data any) journal.Event {
+	m.made = i
 	return journal.Event{Time: now, Kind: k, Step: m.node(i).Name, Epoch: m.Epoch, Data: data}
 }
 
@@ -83,14 +84,11 @@ func (m *Machine) Returned(i int32, out stage.Output, err error, stack string, n
 	if out.Live != nil && (n.Environment == "" || out.Traffic < 0 || out.Traffic > 100) {
 		return m.event(journal.Failed, i, now, &journal.Reason{Text: fmt.Sprintf("says that %d %% of environment %q is live; want 0 to 100 %% and a name", out.Traffic, n.Environment)})
 	}
-	var failure *stage.Failure
 	switch {
 	case stack != "":
 		return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip(err.Error()), Stack: stack})
-	case errors.As(err, &failure):
-		return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip(err.Error())})
 	case err != nil:
-		return m.event(journal.Erred, i, now, &journal.Fault{Text: Clip(err.Error()), Retry: m.retryAt(i, now)})
+		return m.unsuccessful(i, err, now)
 	case out.Ask != "":
 		return m.event(journal.Held, i, now, &journal.Reason{Text: Clip(out.Ask)})
 	case out.Again > 0:
@@ -113,6 +111,14 @@ func (m *Machine) Returned(i int32, out stage.Output, err error, stack string, n
 		return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip(err.Error())})
 	}
 	return m.event(journal.Done, i, now, r)
+}
+
+// unsuccessful returns the event for an error, which says no or could not.
+func (m *Machine) unsuccessful(i int32, err error, now time.Time) journal.Event {
+	if failure := (*stage.Failure)(nil); errors.As(err, &failure) {
+		return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip(err.Error())})
+	}
+	return m.event(journal.Erred, i, now, &journal.Fault{Text: Clip(err.Error()), Retry: m.retryAt(i, now)})
 }
 
 // Observed returns the event for what was found out of stage i after a crash,

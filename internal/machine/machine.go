@@ -55,6 +55,7 @@ type Machine struct {
 	votes      map[string]bool // IDs of votes recorded
 
 	base  artifact.Digest // of the input of a stage that is given nothing but the params
+	made  int32           // node of the event that was made last
 	keys  strings.Builder // memory for Call.Key
 	calls []journal.Call  // memory for Call
 }
@@ -210,6 +211,9 @@ func (m *Machine) more(i int32) *more {
 // lookup returns the node that an event is about. A machine without a program
 // makes one.
 func (m *Machine) lookup(e *journal.Event) (int32, bool) {
+	if m.prog != nil && m.node(m.made).Name == e.Step {
+		return m.made, true // most often it is the one that was just made
+	}
 	i, ok := m.names[e.Step]
 	if m.prog != nil {
 		return i, ok

@@ -11,7 +11,8 @@ func Check(batches []Batch) error {
 	if len(batches) == 0 {
 		return fmt.Errorf("append of no batches: %w", ErrInput)
 	}
-	for i, b := range batches {
+	for i := range batches {
+		b := &batches[i]
 		if b.Journal == "" || len(b.Journal) > 160 {
 			return fmt.Errorf("journal name of %d bytes, want 1 to 160: %w", len(b.Journal), ErrInput)
 		}
@@ -23,8 +24,8 @@ func Check(batches []Batch) error {
 				return fmt.Errorf("two batches for %q: %w", b.Journal, ErrInput)
 			}
 		}
-		for j, e := range b.Events {
-			if err := e.check(); err != nil {
+		for j := range b.Events {
+			if err := b.Events[j].check(); err != nil {
 				return fmt.Errorf("event %d for %q: %w: %w", b.Length+j, b.Journal, ErrInput, err)
 			}
 		}
@@ -34,13 +35,14 @@ func Check(batches []Batch) error {
 
 // check reports what would keep e from being read back: a kind that is not
 // known, data that is not of its kind, a time that JSON cannot hold.
-func (e Event) check() error {
+func (e *Event) check() error {
 	d, ok := data(e.Kind)
 	if !ok {
 		return fmt.Errorf("kind %q: %w", e.Kind, ErrUnknown)
 	}
-	if y := e.Time.UTC().Year(); y < 0 || y > 9999 {
-		return fmt.Errorf("kind %q in the year %d, want 0 to 9999", e.Kind, y)
+	const year0, year10000 = -62167219200, 253402300800 // in seconds since 1970
+	if t := e.Time.Unix(); t < year0 || t >= year10000 {
+		return fmt.Errorf("kind %q in the year %d, want 0 to 9999", e.Kind, e.Time.UTC().Year())
 	}
 	if e.Data == nil {
 		return nil
@@ -48,9 +50,10 @@ func (e Event) check() error {
 	if d == nil {
 		return fmt.Errorf("kind %q with data of type %T, want none", e.Kind, e.Data)
 	}
-	if v := reflect.ValueOf(e.Data); v.Type() != reflect.TypeOf(d) {
+	if reflect.TypeOf(e.Data) != reflect.TypeOf(d) {
 		return fmt.Errorf("kind %q with data of type %T, want %T", e.Kind, e.Data, d)
-	} else if v.IsNil() {
+	}
+	if e.Data == d {
 		return fmt.Errorf("kind %q with a nil %T, want nil alone", e.Kind, d)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -197,52 +198,52 @@ type Live struct {
 	Traffic   int          `json:"traffic"` // percent that Artifacts has
 }
 
-// data returns a pointer to a new value of the type that events of kind k
-// carry, nil if they carry none, and false if k is not known.
+// data returns a nil pointer to the type that events of kind k carry, nil if they
+// carry none, and false if k is not known.
 func data(k Kind) (any, bool) {
 	switch k {
 	case Began:
-		return new(Beginning), true
+		return (*Beginning)(nil), true
 	case Called:
-		return new(Call), true
+		return (*Call)(nil), true
 	case Again:
-		return new(Pause), true
+		return (*Pause)(nil), true
 	case Erred:
-		return new(Fault), true
+		return (*Fault)(nil), true
 	case Done:
-		return new(Result), true
+		return (*Result)(nil), true
 	case Held, Failed, Withdrawn, Stopped, Retried, Overridden, Drained:
-		return new(Reason), true
+		return (*Reason)(nil), true
 	case Waiting:
-		return new(Wait), true
+		return (*Wait)(nil), true
 	case Voted:
-		return new(gate.Vote), true
+		return (*gate.Vote)(nil), true
 	case Passed, Permitted:
-		return new(Pass), true
+		return (*Pass)(nil), true
 	case Rejected:
-		return new(Rejection), true
+		return (*Rejection)(nil), true
 	case Chosen:
-		return new(Choice), true
+		return (*Choice)(nil), true
 	case Listed:
-		return new(List), true
+		return (*List)(nil), true
 	case Took:
-		return new(Entry), true
+		return (*Entry)(nil), true
 	case Left:
-		return new(Exit), true
+		return (*Exit)(nil), true
 	case Superseded:
-		return new(Successor), true
+		return (*Successor)(nil), true
 	case Adopted:
-		return new(Adoption), true
+		return (*Adoption)(nil), true
 	case Ended:
-		return new(End), true
+		return (*End)(nil), true
 	case Queued:
-		return new(Arrival), true
+		return (*Arrival)(nil), true
 	case Taken:
-		return new(Hold), true
+		return (*Hold)(nil), true
 	case Given:
-		return new(Departure), true
+		return (*Departure)(nil), true
 	case Changed:
-		return new(Live), true
+		return (*Live)(nil), true
 	case Claimed, Released, Quit:
 		return nil, true
 	}
@@ -293,10 +294,10 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 		if d == nil {
 			return fmt.Errorf("event of kind %q with data: %w", l.Kind, ErrUnknown)
 		}
-		if err := strict(l.Data, d); err != nil {
+		read.Data = reflect.New(reflect.TypeOf(d).Elem()).Interface()
+		if err := strict(l.Data, read.Data); err != nil {
 			return fmt.Errorf("event of kind %q: %w: %w", l.Kind, ErrUnknown, err)
 		}
-		read.Data = d
 	}
 	if err := read.check(); err != nil {
 		return fmt.Errorf("event of %w: %w", err, ErrCorrupt)

@@ -24,8 +24,44 @@ type Memory struct {
 }
 
 type memory struct {
-	events []Event
+	chunks [][]Event // full but for the last one, so that no event is ever moved
+	length int
+	last   Kind
 	number int // in order
+}
+
+func (j *memory) add(events []Event) {
+	j.length += len(events)
+	j.last = events[len(events)-1].Kind
+	for len(events) > 0 {
+		n := len(j.chunks) - 1
+		if n < 0 || len(j.chunks[n]) == cap(j.chunks[n]) {
+			j.chunks = append(j.chunks, make([]Event, 0, min(max(8, j.length), 512)))
+			n++
+		}
+		c := j.chunks[n]
+		k := min(len(events), cap(c)-len(c))
+		j.chunks[n] = append(c, events[:k]...)
+		events = events[k:]
+	}
+}
+
+// from returns a copy of the events from number n on.
+func (j *memory) from(n int) []Event {
+	n = max(n, 0)
+	if n >= j.length {
+		return nil
+	}
+	out := make([]Event, 0, j.length-n)
+	for _, c := range j.chunks {
+		if n >= len(c) {
+			n -= len(c)
+			continue
+		}
+		out = append(out, c[n:]...)
+		n = 0
+	}
+	return out
 }
 
 type grown struct {
@@ -47,7 +83,7 @@ func (s *Memory) Append(ctx context.Context, batches ...Batch) error {
 		b := &batches[i]
 		length := 0
 		if j := s.journals[b.Journal]; j != nil {
-			length = len(j.events)
+			length = j.length
 		}
 		if length != b.Length {
 			return fmt.Errorf("%q has %d events, not %d: %w", b.Journal, length, b.Length, ErrConflict)
@@ -73,7 +109,7 @@ func (s *Memory) add(b *Batch) {
 		s.journals[b.Journal] = j
 		s.order = append(s.order, b.Journal)
 	}
-	j.events = append(j.events, b.Events...)
+	j.add(b.Events)
 	s.seq++
 	if n := len(s.recent); n > 0 && s.recent[n-1].name == b.Journal {
 		s.recent[n-1].seq = s.seq
@@ -95,10 +131,10 @@ func (s *Memory) Events(ctx context.Context, name string, from int) ([]Event, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.journals[name]
-	if j == nil || from >= len(j.events) {
+	if j == nil {
 		return nil, nil
 	}
-	return slices.Clone(j.events[max(from, 0):]), nil
+	return j.from(from), nil
 }
 
 // List implements [Store].
@@ -122,8 +158,7 @@ func (s *Memory) List(ctx context.Context, q Query) ([]string, error) {
 	var names []string
 	for ; at >= 0 && at < len(s.order); at += step {
 		name := s.order[at]
-		events := s.journals[name].events
-		if !strings.HasPrefix(name, q.Prefix) || q.Open && events[len(events)-1].Kind == Ended {
+		if !strings.HasPrefix(name, q.Prefix) || q.Open && s.journals[name].last == Ended {
 			continue
 		}
 		names = append(names, name)

@@ -1,0 +1,223 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
+)
+
+// A shape is a graph of stages that do nothing, with what a scheduler costs.
+type shape struct {
+	name  string
+	after [][]int // by step: the steps that have to succeed first
+}
+
+func chain(n int) shape {
+	s := shape{name: fmt.Sprintf("chain/%d", n), after: make([][]int, n)}
+	for i := 1; i < n; i++ {
+		s.after[i] = []int{i - 1}
+	}
+	return s
+}
+
+func fan(n int) shape { return shape{name: fmt.Sprintf("fan/%d", n), after: make([][]int, n)} }
+
+// layered returns layers of the given width, of which each step comes after
+// deps steps of the layer before.
+func layered(layers, width, deps int) shape {
+	s := shape{name: fmt.Sprintf("layers/%dx%d-deps-%d", layers, width, deps), after: make([][]int, layers*width)}
+	for i := width; i < len(s.after); i++ {
+		first := i/width*width - width
+		for k := range deps {
+			s.after[i] = append(s.after[i], first+(i+k*(width/deps))%width)
+		}
+	}
+	return s
+}
+
+func shapes() []shape {
+	return []shape{
+		chain(100), chain(1000), chain(10_000),
+		fan(100), fan(1000), fan(10_000),
+		layered(10, 100, 5), layered(10, 100, 100), layered(100, 100, 5),
+	}
+}
+
+// pipeline returns the shape as a pipeline.
+func (s shape) pipeline() pipeline.Pipeline {
+	noop := stage.Func(func(context.Context, stage.Input) (stage.Output, error) { return stage.Output{}, nil })
+	var g pipeline.Graph
+	for i, after := range s.after {
+		n := pipeline.Node{Step: pipeline.Stage{Name: fmt.Sprintf("s%d", i), Run: noop}}
+		for _, a := range after {
+			n.After = append(n.After, fmt.Sprintf("s%d", a))
+		}
+		g.Nodes = append(g.Nodes, n)
+	}
+	return pipeline.Pipeline{Name: "shape", Steps: pipeline.Sequence{g}}
+}
+
+// BenchmarkSteps measures a step that does nothing, with all that is recorded
+// of it, in memory. Compare it with BenchmarkFloor.
+func BenchmarkSteps(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(s.name, func(b *testing.B) {
+			// Stores forget nothing, so each round has a new one.
+			p := s.pipeline()
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
+				ctx, stop := context.WithCancel(b.Context())
+				served := make(chan error, 1)
+				go func() { served <- x.Serve(ctx) }()
+				if _, err := x.Start(ctx, "shape", pipeline.Trigger{Key: "warm-up"}); err != nil {
+					b.Fatal(err)
+				}
+				finish(b, x, "warm-up")
+				b.StartTimer()
+				id, err := x.Start(ctx, "shape", pipeline.Trigger{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				finish(b, x, id)
+				b.StopTimer()
+				stop()
+				if err := <-served; err != nil {
+					b.Fatal(err)
+				}
+				b.StartTimer()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.after)), "ns/step")
+		})
+	}
+}
+
+// finish waits for the end of a run.
+func finish(b *testing.B, x *pipeline.Executor, id string) {
+	b.Helper()
+	w := x.Store.(journal.Watcher)
+	for mark := int64(0); ; {
+		open, err := x.Store.List(b.Context(), journal.Query{Open: true})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(open) == 0 {
+			return
+		}
+		if _, mark, err = w.Changes(b.Context(), mark); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkFloor is what steps cost that are written by hand, with the least
+// that one would want to know of them: a goroutine for each step, but the first
+// of those that become ready goes on in the one that was there; a context; a
+// panic is contained; when it began and ended; a record, and two events.
+func BenchmarkFloor(b *testing.B) {
+	for _, s := range shapes() {
+		b.Run(s.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				newFloor(s).run(b.Context())
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(s.after)), "ns/step")
+		})
+	}
+}
+
+type floor struct {
+	work   func(context.Context) error
+	next   [][]int
+	need   []atomic.Int32
+	record []floorRecord
+	all    sync.WaitGroup
+
+	mu     sync.Mutex
+	events []floorEvent
+}
+
+type floorRecord struct {
+	began, ended time.Time
+	err          error
+}
+
+type floorEvent struct {
+	at   time.Time
+	kind string
+	step int
+}
+
+func newFloor(s shape) *floor {
+	f := &floor{
+		work: func(context.Context) error { return nil },
+		next: make([][]int, len(s.after)), need: make([]atomic.Int32, len(s.after)), record: make([]floorRecord, len(s.after)),
+	}
+	for i, after := range s.after {
+		f.need[i].Store(int32(len(after)))
+		for _, a := range after {
+			f.next[a] = append(f.next[a], i)
+		}
+	}
+	return f
+}
+
+func (f *floor) run(ctx context.Context) {
+	f.all.Add(len(f.record))
+	for i := range f.record {
+		if f.need[i].Load() == 0 {
+			go f.steps(ctx, i)
+		}
+	}
+	f.all.Wait()
+}
+
+// steps takes step i and those that follow it in this goroutine.
+func (f *floor) steps(ctx context.Context, i int) {
+	for i >= 0 {
+		f.step(ctx, i)
+		follow := -1
+		for _, n := range f.next[i] {
+			if f.need[n].Add(-1) != 0 {
+				continue
+			}
+			if follow < 0 {
+				follow = n
+			} else {
+				go f.steps(ctx, n)
+			}
+		}
+		f.all.Done()
+		i = follow
+	}
+}
+
+func (f *floor) step(ctx context.Context, i int) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &f.record[i]
+	defer func() {
+		if v := recover(); v != nil {
+			r.err = fmt.Errorf("panic: %v", v)
+		}
+		r.ended = time.Now()
+		f.event(floorEvent{r.ended, "done", i})
+	}()
+	r.began = time.Now()
+	f.event(floorEvent{r.began, "called", i})
+	r.err = f.work(ctx)
+}
+
+func (f *floor) event(e floorEvent) {
+	f.mu.Lock()
+	f.events = append(f.events, e)
+	f.mu.Unlock()
+}
