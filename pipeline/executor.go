@@ -43,8 +43,8 @@ type Executor struct {
 	Secrets func(ctx context.Context, name string) (string, error)
 
 	Log            *slog.Logger         // nil means slog.Default()
-	TracerProvider trace.TracerProvider // nil means that of package otel
-	MeterProvider  metric.MeterProvider // nil means that of package otel
+	TracerProvider trace.TracerProvider // nil means that nothing is traced; give otel.GetTracerProvider() for the global one
+	MeterProvider  metric.MeterProvider // nil means that nothing is measured; give otel.GetMeterProvider() for the global one
 
 	once    sync.Once
 	err     error

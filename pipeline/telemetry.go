@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -37,10 +38,10 @@ type meter struct {
 func (t *meter) init(x *Executor) error {
 	tp, mp := x.TracerProvider, x.MeterProvider
 	if tp == nil {
-		tp = otel.GetTracerProvider()
+		tp = tracenoop.NewTracerProvider()
 	}
 	if mp == nil {
-		mp = otel.GetMeterProvider()
+		mp = metricnoop.NewMeterProvider()
 	}
 	t.tracer = tp.Tracer(scope, trace.WithSchemaURL(semconv.SchemaURL))
 	m := mp.Meter(scope, metric.WithSchemaURL(semconv.SchemaURL))
