@@ -23,6 +23,7 @@ import (
 // Bounds of what is recorded on behalf of people.
 const (
 	maxTrigger = 256 << 10 // bytes of all fields of a Trigger
+	perEntry   = 8         // bytes that one author or param takes besides, so that empty ones count too
 	maxComment = 4 << 10   // bytes of a reason, a comment or a name
 )
 
@@ -83,10 +84,10 @@ func seed() uint64 {
 func (d *definition) checkTrigger(t *Trigger) error {
 	size := len(t.Actor) + len(t.Cause) + len(t.ActorKind)
 	for _, a := range t.Authors {
-		size += len(a)
+		size += len(a) + perEntry
 	}
 	for k, v := range t.Params {
-		size += len(k) + len(v)
+		size += len(k) + len(v) + perEntry
 	}
 	for k, a := range t.Artifacts {
 		size += 2*len(k) + len(a.URI) + len(a.MediaType) + 80
@@ -169,7 +170,7 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 	if v.At.IsZero() {
 		v.At = req.Now
 	}
-	v.At = v.At.UTC()
+	v.At, v.Groups = v.At.UTC(), slices.Clone(v.Groups)
 	if g == nil {
 		return refused("run %s waits because its definition has changed; adopt it or drain it first", run)
 	}
