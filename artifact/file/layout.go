@@ -94,9 +94,9 @@ func manifestOf(a artifact.Artifact) (descriptor, []byte, error) {
 
 // addTo returns the text of index.json with d added, or nil if d is listed
 // already. The reference of d is taken away from the others. All else stays, also
-// what this package knows nothing of.
-func addTo(index []byte, d descriptor) (text []byte, err error) {
-	var fields map[string]json.RawMessage
+// what this package knows nothing of. More than limit bytes are an error.
+func addTo(index []byte, d descriptor, limit int) (text []byte, err error) {
+	var fields object
 	if err := json.Unmarshal(index, &fields); err != nil {
 		return nil, err
 	}
@@ -104,26 +104,24 @@ func addTo(index []byte, d descriptor) (text []byte, err error) {
 		return nil, fmt.Errorf("schema version %.20q; want 2", v)
 	}
 	var entries []json.RawMessage
-	if raw, ok := fields["manifests"]; ok {
-		if err := json.Unmarshal(raw, &entries); err != nil {
-			return nil, fmt.Errorf("manifests: %w", err)
-		}
+	if err := fields.get("manifests", &entries); err != nil {
+		return nil, err
 	}
 	for i, entry := range entries {
-		var e struct { // the digest may be of another algorithm
-			Digest      string            `json:"digest"`
-			Annotations map[string]string `json:"annotations"`
-		}
-		if err := json.Unmarshal(entry, &e); err != nil {
+		var e object
+		var digest string // of any algorithm
+		var notes map[string]string
+		err := json.Unmarshal(entry, &e)
+		if err := errors.Join(err, e.get("digest", &digest), e.get("annotations", &notes)); err != nil {
 			return nil, fmt.Errorf("manifest %d: %w", i, err)
 		}
-		if e.Digest == d.Digest.String() {
+		if digest == d.Digest.String() {
 			return nil, nil
 		}
-		if name := e.Annotations[refName]; name != "" && name == d.Annotations[refName] {
-			delete(e.Annotations, refName)
-			if entries[i], err = withAnnotations(entry, e.Annotations); err != nil {
-				return nil, fmt.Errorf("manifest %d: %w", i, err)
+		if name := notes[refName]; name != "" && name == d.Annotations[refName] {
+			delete(notes, refName)
+			if entries[i], err = e.with("annotations", notes); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -131,28 +129,37 @@ func addTo(index []byte, d descriptor) (text []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if fields["manifests"], err = json.Marshal(append(entries, entry)); err != nil {
+	if text, err = fields.with("manifests", append(entries, entry)); err != nil {
 		return nil, err
 	}
-	text, err = json.Marshal(fields)
-	if len(text) > maxIndex {
-		return nil, fmt.Errorf("it would have %d bytes; want at most %d", len(text), maxIndex)
+	if len(text) > limit {
+		return nil, fmt.Errorf("would have %d bytes; want at most %d", len(text), limit)
 	}
-	return text, err
+	return text, nil
 }
 
-// withAnnotations returns the entry with these annotations, and all else as it was.
-func withAnnotations(entry []byte, annotations map[string]string) ([]byte, error) {
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(entry, &fields); err != nil {
+// An object is one in JSON, of which only some fields are known. A struct would
+// lose the others, and take "Digest" for "digest".
+type object map[string]json.RawMessage
+
+// get decodes a field into v, if it is there.
+func (o object) get(field string, v any) error {
+	raw, ok := o[field]
+	if !ok {
+		return nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return fmt.Errorf("%s: %w", field, err)
+	}
+	return nil
+}
+
+// with sets a field and returns the text of o.
+func (o object) with(field string, value any) (text []byte, err error) {
+	if o[field], err = json.Marshal(value); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(annotations)
-	if err != nil {
-		return nil, err
-	}
-	fields["annotations"] = text
-	return json.Marshal(fields)
+	return json.Marshal(o)
 }
 
 // prepare makes what is missing of the layout.

@@ -127,7 +127,7 @@ func (s *Store) list(ctx context.Context, a artifact.Artifact) error {
 	if err != nil {
 		return err
 	}
-	listed, err := addTo(old, d)
+	listed, err := addTo(old, d, maxIndex)
 	if err != nil {
 		return fmt.Errorf("%s: %w", indexFile, err)
 	}
