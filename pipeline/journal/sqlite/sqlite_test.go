@@ -216,12 +216,6 @@ func TestStoreOutlivesABubble(t *testing.T) {
 	}
 }
 
-func TestNetworkFileSystemsAreNamed(t *testing.T) {
-	if err := checkDisk(t.TempDir()); err != nil {
-		t.Errorf("checkDisk of the directory of this test = %v; want nil", err)
-	}
-}
-
 func TestOlder(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
