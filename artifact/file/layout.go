@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -108,6 +109,9 @@ func addTo(index []byte, d descriptor, limit int) (text []byte, err error) {
 		return nil, err
 	}
 	for i, entry := range entries {
+		if !mayName(entry, d) {
+			continue
+		}
 		var e object
 		var digest string // of any algorithm
 		var notes map[string]string
@@ -136,6 +140,13 @@ func addTo(index []byte, d descriptor, limit int) (text []byte, err error) {
 		return nil, fmt.Errorf("would have %d bytes; want at most %d", len(text), limit)
 	}
 	return text, nil
+}
+
+// mayName reports whether the entry can have the digest or the reference of d.
+// That is so for few: to decode all would take most of the time of a Put.
+func mayName(entry []byte, d descriptor) bool {
+	has := func(text string) bool { return bytes.Contains(entry, []byte(text)) }
+	return has(d.Digest.Hex()) || has(`"`+d.Annotations[refName]+`"`) || has(`\`) // it may be written with escapes
 }
 
 // An object is one in JSON, of which only some fields are known. A struct would
