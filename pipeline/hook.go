@@ -188,6 +188,7 @@ func (t *task) run() (next *task) {
 		t.r.mu.Unlock()
 	}
 	t.invoke()
+	t.plain()
 	returned = true
 	return t.finish()
 }
@@ -216,6 +217,9 @@ func (t *task) invoke() {
 // finish delivers what came back, unless nobody waits for it.
 func (t *task) finish() (next *task) {
 	r := t.r
+	if t.secrets != nil {
+		t.out, t.err = t.secrets.mask(t.out, t.err)
+	}
 	t.trace.end(t)
 	r.mu.Lock()
 	t.returned = true
@@ -367,9 +371,6 @@ func (r *live) settleCall(t *task, now time.Time) error {
 	r.vacate(t.node)
 	if !r.m.Calling(t.node, t.attempt) {
 		return nil
-	}
-	if t.secrets != nil {
-		t.out, t.err = t.secrets.mask(t.out, t.err)
 	}
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
 	return errors.Join(r.deployed(t, t.out, now), r.emit(e))

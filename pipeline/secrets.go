@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 
@@ -39,9 +38,5 @@ func (s *secrets) mask(out stage.Output, err error) (stage.Output, error) {
 	if err == nil {
 		return out, nil
 	}
-	text := m.Replace(err.Error())
-	if failure := (*stage.Failure)(nil); errors.As(err, &failure) {
-		return out, stage.Failf("%s", text)
-	}
-	return out, errors.New(text)
+	return out, reword(err, m.Replace(err.Error()))
 }

@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/stage"
+)
+
+// plain makes of what a hook returned what can be kept. The methods of its
+// errors and values are called here, where a panic is caught, and never again.
+func (t *task) plain() {
+	switch {
+	case t.err != nil:
+		t.err = reword(t.err, t.err.Error())
+	case t.asking == nil:
+		t.out.Values = inJSON(t.out.Values)
+	default:
+		t.seen.Output.Values = inJSON(t.seen.Output.Values)
+		t.err = checkTime(t.decision.Recheck)
+	}
+}
+
+// reword returns an error that says text and is of the kind that err is.
+func reword(err error, text string) error {
+	if failure := (*stage.Failure)(nil); errors.As(err, &failure) {
+		return stage.Failf("%s", text)
+	}
+	for _, kind := range []error{errors.ErrUnsupported, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, kind) {
+			return &worded{text, kind}
+		}
+	}
+	return errors.New(text)
+}
+
+// A worded is an error of a kind, in words that may name it or not.
+type worded struct {
+	text string
+	kind error
+}
+
+func (e *worded) Error() string { return e.text }
+func (e *worded) Unwrap() error { return e.kind }
+
+// inJSON returns values in their JSON form. One that has none is kept as it is,
+// for the machine to say so.
+func inJSON(values map[string]any) map[string]any {
+	if len(values) == 0 {
+		return values
+	}
+	out := make(map[string]any, len(values))
+	for name, v := range values {
+		out[name] = v
+		if b, err := json.Marshal(v); err == nil {
+			out[name] = json.RawMessage(b)
+		}
+	}
+	return out
+}
+
+// checkTime reports whether t can be recorded.
+func checkTime(t time.Time) error {
+	if y := t.UTC().Year(); y < 1 || y > 9999 {
+		return fmt.Errorf("a time in the year %d; want 1 to 9999", y)
+	}
+	return nil
+}
