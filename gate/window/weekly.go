@@ -1,6 +1,7 @@
 package window
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -38,16 +39,7 @@ func (w Weekly) Describe() string {
 	return fmt.Sprintf("%v %s-%s %s", w.Days, from, to, w.Zone)
 }
 
-func (w Weekly) clocks() (from, to Clock) {
-	from, to = w.From, w.To
-	if from == "" {
-		from = "00:00"
-	}
-	if to == "" {
-		to = "24:00"
-	}
-	return from, to
-}
+func (w Weekly) clocks() (from, to Clock) { return cmp.Or(w.From, "00:00"), cmp.Or(w.To, "24:00") }
 
 func (w Weekly) bind() (Window, error) {
 	zone, zoneErr := loadZone(w.Zone)
@@ -71,11 +63,7 @@ func (w Weekly) bind() (Window, error) {
 	if to < from {
 		to += day
 	}
-	why := w.Why
-	if why == "" {
-		why = w.Describe()
-	}
-	return weekly{zone, w.Days, from, to, why}, nil
+	return weekly{zone, w.Days, from, to, cmp.Or(w.Why, w.Describe())}, nil
 }
 
 const day = 24 * 60 // minutes

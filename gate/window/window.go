@@ -84,19 +84,24 @@ func bindAt(w Window, t time.Time) (State, error) {
 	return at(bound, t)
 }
 
-// next returns what w is at t, and when it changes next in Until, looking so many
-// steps ahead. If it finds no change, Until is how far it looked, or zero.
-func next(w Window, t time.Time, steps int) (s State, changes bool, err error) {
+// A search for a change looks at so many steps at least, and so far ahead at
+// least. Both are needed: dates can be far apart, and hours in two zones may
+// meet only in the weeks of a year in which one has changed its clocks.
+const (
+	leastSteps = 1000
+	leastAhead = 3 * 366 * 24 * time.Hour
+)
+
+// next returns what w is at t, and when it changes next in Until. If it finds no
+// change, Until is how far it looked, or zero.
+func next(w Window, t time.Time) (s State, changes bool, err error) {
 	if w, err = bind(w); err != nil {
 		return State{}, false, err
 	}
 	if s, err = at(w, t); err != nil {
 		return State{}, false, err
 	}
-	for range steps {
-		if s.Until.IsZero() {
-			return s, false, nil
-		}
+	for steps := 0; !s.Until.IsZero() && (steps < leastSteps || s.Until.Sub(t) < leastAhead); steps++ {
 		then, err := at(w, s.Until)
 		switch {
 		case err != nil:
