@@ -39,6 +39,18 @@ var watchRules = []rule{
 		wantChanges(t, w, mark, "b")
 	}),
 
+	watching("a mark is returned though the context is done", func(t testing.TB, s journal.Store, w journal.Watcher) {
+		must(t, s, batch("a", 0, note("x")))
+		done, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, mark, err := w.Changes(done, -1)
+		if !errors.Is(err, context.Canceled) || mark < 0 {
+			t.Fatalf("Changes(-1) with a context that is done = mark %d, %v; want the mark that is now and the context's error", mark, err)
+		}
+		must(t, s, batch("b", 0, note("x")))
+		wantChanges(t, w, mark, "b")
+	}),
+
 	watching("an append wakes every call that waits", func(t testing.TB, s journal.Store, w journal.Watcher) {
 		must(t, s, batch("a", 0, note("x")))
 		_, mark := wantChanges(t, w, 0, "a")

@@ -38,7 +38,8 @@ func (s *Store) Changes(ctx context.Context, mark int64) (names []string, next i
 
 // grown returns the names of the journals that grew since mark, if any.
 func (s *Store) grown(ctx context.Context, mark int64) (names []string, next int64, err error) {
-	err = s.read(ctx, func(c *conn) (err error) {
+	// The mark is for who waits no longer, too.
+	err = s.read(context.WithoutCancel(ctx), func(c *conn) (err error) {
 		names = nil
 		next, err = c.number("select max(seq) from events")
 		if err != nil || mark < 0 || next <= mark {
