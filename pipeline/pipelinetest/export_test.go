@@ -1,0 +1,16 @@
+package pipelinetest
+
+import (
+	"testing"
+
+	"github.com/penstock/penstock/pipeline"
+)
+
+// RunFor is Run, but reports to tb.
+func RunFor(t *testing.T, tb testing.TB, s Story) *Result { return run(t, tb, s, 0) }
+
+// StandIn returns p as the executor of a story gets it.
+func StandIn(s Story, p pipeline.Pipeline) pipeline.Pipeline {
+	l := &life{b: newBench(s, 0)}
+	return l.stand(p)
+}

@@ -1,0 +1,142 @@
+package pipelinetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/stage"
+	"github.com/penstock/penstock/stage/stagetest"
+)
+
+// A Story is what happens to some pipelines. It is not changed by playing it,
+// apart from its Platform.
+type Story struct {
+	Pipelines []pipeline.Pipeline
+	Begin     time.Time     // at or after the year 2000; its zone is that of the timeline; zero means Monday 3 January 2000 09:00 UTC
+	Lasts     time.Duration // ends the story while runs wait; 0 means two weeks
+	Script    []Action      // in the order in which they are told; what is due at one time is done in this order
+
+	Stubs    map[string]Stub      // by name of stage; without "[item]" for a stage in a ForEach, unless it is about one item
+	Real     []string             // names of stages of which the hook itself is called
+	Gates    map[string]gate.Gate // asked instead: by name of gate, or of an environment, for all of whose Gates it stands
+	Metrics  map[string]float64   // what bakes measure, by name of metric; one that is not listed is looked up in Platform
+	Platform *stagetest.Platform  // where rollouts go to; nil means a new one
+
+	// Executor has the limits, groups, grace, secrets and the like of the
+	// executor. Its Pipelines, Store and Lease are not looked at; a nil Log,
+	// TracerProvider or MeterProvider discards.
+	Executor *pipeline.Executor
+}
+
+// A Stub stands in for the hook of a stage. The zero Stub succeeds at once and
+// makes up the artifacts and the values that the stage has to give.
+type Stub struct {
+	Takes time.Duration  // how long each call takes
+	Gives map[string]any // values to give, by name; a value that is not listed is made up, and is a text
+	Run   stage.Runner   // does the work, after Takes, instead of making it up; nil means that nothing does
+}
+
+const twoWeeks = 14 * 24 * time.Hour
+
+// dawn is when virtual time begins (package testing/synctest).
+var dawn = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// Run plays a story in virtual time and returns what happened. It reports to t
+// what in the script did not come to pass: an action that was refused, or that
+// waited for something that never came.
+//
+// Run must not be called in a bubble of [testing/synctest], for it makes one.
+func Run(t *testing.T, s Story) *Result {
+	t.Helper()
+	return run(t, t, s, 0)
+}
+
+// run plays s and reports to tb. The executor crashes at its crash-th write; 0
+// means that it does not.
+func run(t *testing.T, tb testing.TB, s Story, crash int) *Result {
+	t.Helper()
+	tb.Helper()
+	if err := s.check(); err != nil {
+		tb.Fatalf("pipelinetest: %v", err)
+	}
+	s.Begin = s.begin()
+	s.Lasts = cmp.Or(s.Lasts, twoWeeks)
+	if s.Platform == nil {
+		s.Platform = new(stagetest.Platform)
+	}
+	var r *Result
+	var err error
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Until(s.Begin))
+		r, err = newBench(s, crash).play()
+	})
+	r.t = tb
+	if err != nil {
+		r.errorf("pipelinetest: %v", err)
+	}
+	return r
+}
+
+func (s *Story) begin() time.Time {
+	if s.Begin.IsZero() {
+		return dawn.AddDate(0, 0, 2).Add(9 * time.Hour)
+	}
+	return s.Begin
+}
+
+// check reports all mistakes in s.
+func (s *Story) check() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	stages, gates := map[string]bool{}, map[string]bool{}
+	for _, p := range s.Pipelines {
+		if err := p.Validate(); err != nil {
+			errs = append(errs, err)
+		}
+		for _, step := range p.All() {
+			switch step := step.(type) {
+			case pipeline.Stage:
+				stages[step.Name] = true
+				gates[step.Environment.Name] = true
+			case pipeline.Gate:
+				gates[step.Name] = true
+			}
+		}
+	}
+	for _, name := range sorted(s.Stubs) {
+		if !stages[base(name)] {
+			refuse("a Stub for %q, which is no stage", name)
+		}
+	}
+	for _, name := range s.Real {
+		if !stages[base(name)] {
+			refuse("%q is to be Real, and is no stage", name)
+		}
+	}
+	for _, name := range sorted(s.Gates) {
+		if !gates[name] || name == "" {
+			refuse("a gate for %q, which is neither a gate nor an environment", name)
+		}
+	}
+	if len(s.Pipelines) == 0 {
+		refuse("a Story without Pipelines")
+	}
+	if s.begin().Before(dawn) {
+		refuse("Begin is %v; want a time after %v, when virtual time begins", s.Begin, dawn)
+	}
+	if s.Lasts < 0 {
+		refuse("Lasts is %v; want a time, or 0 for two weeks", s.Lasts)
+	}
+	for i := range s.Script {
+		if _, _, err := s.Script[i].fixed(s.begin()); err != nil {
+			refuse("line %d of the script, %v: %w", i+1, &s.Script[i], err)
+		}
+	}
+	return errors.Join(errs...)
+}
