@@ -53,6 +53,7 @@ func FuzzWeekly(f *testing.F) {
 	f.Add("Pacific/Apia", byte(window.Fri), "", "", int64(1325152800))                  // a Friday left out
 	f.Add("Pacific/Apia", byte(window.Thu), "22:00", "02:00", int64(1325152800))        // into it
 	f.Add("Australia/Lord_Howe", byte(window.Sun), "01:45", "02:15", int64(1775314800)) // put back half an hour
+	f.Add("Europe/Dublin", byte(window.EveryDay), "12:06", "05:56", int64(98552556142)) // hung (golang/go#81583)
 	f.Add("Asia/Kathmandu", byte(window.Mon), "00:00", "00:01", int64(-2000000000))     // seconds from full minutes
 	f.Fuzz(func(t *testing.T, zone string, days byte, from, to string, unix int64) {
 		w := window.Weekly{Zone: zone, Days: window.Days(days), From: window.Clock(from), To: window.Clock(to)}

@@ -44,6 +44,7 @@ func TestDecide(t *testing.T) {
 		{"the last nanosecond is open, so is the last minute (G9)", window.Inside(office), utc(3, 2, 16, 0).Add(-1), gate.Passf("office hours, until Mon 2 Mar 2026 17:00 CET").Until(utc(3, 2, 16, 0))},
 		{"at its end it is shut (G9)", window.Inside(office), utc(3, 2, 16, 0), wait("outside office hours, until Tue 3 Mar 2026 09:00 CET", utc(3, 3, 8, 0))},
 		{"over the weekend clocks are put forward", window.Inside(office), utc(3, 27, 16, 0), wait("outside office hours, until Mon 30 Mar 2026 09:00 CEST", utc(3, 30, 7, 0))},
+		{"on a day that the time package takes for the next year (golang/go#81583)", window.Inside(office), time.Date(2040, 12, 31, 7, 0, 0, 0, time.UTC), wait("outside office hours, until Mon 31 Dec 2040 09:00 CET", time.Date(2040, 12, 31, 8, 0, 0, 0, time.UTC))},
 		{"without a name it tells its hours", window.Inside(night), utc(3, 2, 0, 0), wait("outside Fri 22:00-02:00 Europe/Berlin, until Fri 6 Mar 2026 22:00 CET", utc(3, 6, 21, 0))},
 		{"past midnight", window.Inside(night), utc(3, 7, 0, 59), gate.Passf("Fri 22:00-02:00 Europe/Berlin, until Sat 7 Mar 2026 02:00 CET").Until(utc(3, 7, 1, 0))},
 		{"a window that never shuts", window.Inside(always), utc(3, 2, 0, 0), gate.Passf("Mon-Sun 00:00-24:00 UTC")},
