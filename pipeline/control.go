@@ -332,7 +332,7 @@ func (x *Executor) Environment(ctx context.Context, name string) (Environment, e
 func (x *Executor) growEnvironment(ctx context.Context, e *machine.Environment) error {
 	events, err := x.Store.Events(ctx, machine.Journal(e.Name), e.Length)
 	if err != nil {
-		return fmt.Errorf("pipeline: environment %s: %w", e.Name, err)
+		return fmt.Errorf("pipeline: environment %s: %w", e.Name, broken(err))
 	}
 	for i := range events {
 		if err := e.Apply(&events[i]); err != nil {

@@ -183,7 +183,7 @@ func (x *Executor) fold(ctx context.Context, run string) (*machine.Machine, erro
 	}
 	events, err := x.Store.Events(ctx, run, 0)
 	if err != nil {
-		return nil, fmt.Errorf("pipeline: run %s: %w", run, err)
+		return nil, fmt.Errorf("pipeline: run %s: %w", run, broken(err))
 	}
 	if len(events) == 0 {
 		return nil, fmt.Errorf("%w: %q", ErrNoRun, run)

@@ -201,9 +201,9 @@ func (t *task) invoke() {
 	case machine.Observe:
 		t.seen, t.err = t.hook.(*Stage).Run.(stage.Observer).Observe(t.ctx, t.in)
 	case machine.Ask:
-		t.decision, t.err = t.hook.(*Gate).Require.Decide(t.ctx, t.req)
+		t.decision, t.err = decide(t.ctx, t.hook.(*Gate).Require, t.req)
 	case machine.Permit:
-		t.decision, t.err = gate.All(t.hook.(*Stage).Environment.Gates...).Decide(t.ctx, t.req)
+		t.decision, t.err = decide(t.ctx, gate.All(t.hook.(*Stage).Environment.Gates...), t.req)
 	case machine.Choose:
 		t.take, t.err = t.hook.(*When).If(t.ctx, t.facts)
 	case machine.Items:
@@ -332,6 +332,7 @@ func (r *live) settle(t *task, now time.Time) error {
 	if !m.Asked(i, t.ticket) {
 		return nil
 	}
+	delete(r.erring, i)
 	if t.err != nil && t.do == machine.Observe && errors.Is(t.err, errors.ErrUnsupported) {
 		m.Blind(i)
 		return nil
@@ -355,6 +356,9 @@ func (r *live) settle(t *task, now time.Time) error {
 			t.err = err
 		}
 	}
+	if t.err != nil {
+		r.errs(i)
+	}
 	at := m.AskAgain(i, t.decision, t.err, now)
 	if e, news := m.Decided(i, t.decision, t.err, t.req.Subject, now); news {
 		if err := r.emit(e); err != nil {
@@ -365,6 +369,14 @@ func (r *live) settle(t *task, now time.Time) error {
 		m.Defer(i, at)
 	}
 	return nil
+}
+
+// errs notes that a question about node i could not be answered.
+func (r *live) errs(i int32) {
+	if r.erring == nil {
+		r.erring = map[int32]bool{}
+	}
+	r.erring[i] = true
 }
 
 func (r *live) settleCall(t *task, now time.Time) error {

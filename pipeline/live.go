@@ -31,6 +31,7 @@ type live struct {
 	cancel   context.CancelCauseFunc
 	claims   map[int32]*claim // of nodes that are under limits
 	free     []*limit         // places to be given back when mu is not held
+	erring   map[int32]bool   // nodes of which the last answer was an error
 	trace    tracing
 
 	// Of the flush under way.
@@ -251,7 +252,7 @@ func (r *live) catchUp() error {
 	r.work.stale = false
 	events, err := r.s.x.Store.Events(r.s.store, r.id, r.m.Length)
 	if err != nil {
-		return err
+		return broken(err)
 	}
 	for i := range events {
 		e := &events[i]
@@ -378,10 +379,10 @@ func (r *live) record() error {
 	defer r.mu.Lock()
 	if r.claiming {
 		if err := r.s.lease.hold(r.s.store); err != nil {
-			return err
+			return broken(err)
 		}
 	}
-	return r.s.x.Store.Append(r.s.store, r.batches...)
+	return broken(r.s.x.Store.Append(r.s.store, r.batches...))
 }
 
 // carryOut does what was recorded. It returns the task for the caller to run.
@@ -452,7 +453,7 @@ func (r *live) rest() {
 		next = time.Time{}
 	}
 	r.s.alarm(r.id, next)
-	if r.idle() && r.m.Owner == "" {
+	if r.idle() && r.m.Owner == "" && (len(r.erring) == 0 || r.m.Status.Done()) { // the machine knows since when it errs
 		r.retire()
 	}
 }
@@ -465,6 +466,7 @@ func (r *live) retire() {
 	r.s.mu.Lock()
 	if r.s.live[r.id] == r {
 		delete(r.s.live, r.id)
+		r.s.rested[r.id] = r.m.Length
 	}
 	r.s.mu.Unlock()
 }
@@ -491,9 +493,7 @@ func (r *live) drop(err error) {
 	case errors.Is(err, errFenced):
 		r.s.log.Warn("the run was taken over; its hooks are stopped", "run", r.id, "error", err)
 		r.s.leave(r.id, time.Now().Add(r.s.x.Lease/3))
-	case errors.Is(err, machine.ErrOrder), errors.Is(err, machine.ErrFenced), errors.Is(err, journal.ErrCorrupt), errors.Is(err, journal.ErrUnknown):
-		r.s.log.Error("a run is left alone", "run", r.id, "error", err)
 	default:
-		r.s.fail(err)
+		r.s.suffer(r.id, err)
 	}
 }

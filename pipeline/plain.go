@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/stage"
 )
 
@@ -20,7 +20,6 @@ func (t *task) plain() {
 		t.out.Values = inJSON(t.out.Values)
 	default:
 		t.seen.Output.Values = inJSON(t.seen.Output.Values)
-		t.err = checkTime(t.decision.Recheck)
 	}
 }
 
@@ -62,10 +61,15 @@ func inJSON(values map[string]any) map[string]any {
 	return out
 }
 
-// checkTime reports whether t can be recorded.
-func checkTime(t time.Time) error {
-	if y := t.UTC().Year(); y < 1 || y > 9999 {
-		return fmt.Errorf("a time in the year %d; want 1 to 9999", y)
+// decide asks g. An answer that is to be asked for again at once, for ever, is
+// none; nor is one with a time that no journal can hold.
+func decide(ctx context.Context, g gate.Gate, req gate.Request) (gate.Decision, error) {
+	d, err := g.Decide(ctx, req)
+	if err != nil || d.Recheck.IsZero() {
+		return d, err
 	}
-	return nil
+	if !d.Recheck.After(req.Now) || d.Recheck.UTC().Year() > 9999 {
+		return d, fmt.Errorf("gate: asked at %v it says to ask again at %v; want a later time, before the year 10000", req.Now, d.Recheck)
+	}
+	return d, nil
 }

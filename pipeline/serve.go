@@ -108,6 +108,7 @@ func newServer(x *Executor, ctx context.Context) *server {
 		live:    map[string]*live{},
 		looking: map[string]bool{},
 		foreign: map[string]bool{},
+		rested:  map[string]int{},
 		bell:    make(chan struct{}, 1),
 		quiet:   make(chan struct{}),
 		failed:  make(chan struct{}),
@@ -243,11 +244,8 @@ func (s *server) open(run string) {
 	switch {
 	case errors.Is(err, ErrNoRun):
 		return
-	case errors.Is(err, journal.ErrClosed):
-		s.fail(err)
-		return
-	case err != nil: // of this run alone; others go on
-		s.log.Error("a run is left alone, for its journal cannot be read", "run", run, "error", err)
+	case err != nil:
+		s.suffer(run, err)
 		return
 	}
 	if m.Status.Done() {
