@@ -58,6 +58,7 @@ func TestDecide(t *testing.T) {
 
 		{"office hours on a holiday", window.Inside(window.All(office, window.Not(feasts))), utc(5, 1, 8, 0), wait("Labour Day, until Mon 4 May 2026 09:00 CEST", utc(5, 4, 7, 0))},
 		{"office hours cut by a freeze", window.Inside(window.All(office, window.Not(feasts))), utc(12, 23, 8, 0), gate.Passf("office hours, outside holidays, until Wed 23 Dec 2026 12:00 CET").Until(utc(12, 23, 11, 0))},
+		{"hours on dates that are over", window.Inside(window.All(office, feasts)), time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC), gate.Rejectf("outside holidays, and the window never opens again")},
 		{"one of two windows", window.Inside(window.Any(office, night)), utc(3, 6, 21, 0), gate.Passf("Fri 22:00-02:00 Europe/Berlin, until Sat 7 Mar 2026 02:00 CET").Until(utc(3, 7, 1, 0))},
 
 		{"enough time is left (G10)", window.Fits{For: 4 * time.Hour, In: office}, utc(3, 2, 11, 59), gate.Passf("office hours, until Mon 2 Mar 2026 13:00 CET").Until(utc(3, 2, 12, 0))},
@@ -164,6 +165,7 @@ func TestCheck(t *testing.T) {
 
 		{"gates that meet", gate.All(window.Inside(office), monday, window.Outside(feasts)), ""},
 		{"gates that never meet (G6)", gate.All(monday, tuesday), "inside Tue 00:00-24:00 UTC: can never pass together with inside Mon 00:00-24:00 UTC"},
+		{"gates that never meet, and one more (G6)", gate.All(monday, tuesday, window.Inside(office)), "inside Tue 00:00-24:00 UTC: can never pass together with inside Mon 00:00-24:00 UTC"},
 		{"gates that need not meet", gate.Any(monday, tuesday), ""},
 		{"gates in zones whose hours meet", gate.All(weekly("09:00", "10:00"), window.Inside(window.Weekly{Zone: "Asia/Kathmandu", Days: window.Mon, From: "14:45", To: "14:46"})), ""},
 		{"gates that meet only while clocks differ", gate.All(

@@ -135,7 +135,7 @@ func compare(t *rapid.T, w window.Window, start time.Time, want brute) {
 	}
 }
 
-const span = 9 * day
+const span = 6 * day
 
 // drawn is a window with what it should be.
 type drawn struct {
@@ -154,7 +154,7 @@ func drawClock(t *rapid.T, label string) window.Clock {
 // drawStart returns a time in the days before one at which a clock is changed.
 func drawStart(t *rapid.T, zone string) time.Time {
 	around := rapid.SampledFrom(changes(load(t, zone))).Draw(t, "change")
-	return around.Add(-time.Duration(rapid.IntRange(0, 4*day).Draw(t, "minutes before")) * time.Minute).UTC()
+	return around.Add(-time.Duration(rapid.IntRange(0, 3*day).Draw(t, "minutes before")) * time.Minute).UTC()
 }
 
 func drawWeekly(t *rapid.T, zone string, start time.Time) drawn {

@@ -80,10 +80,8 @@ func (w weekly) At(t time.Time) (State, error) {
 	if w.days == EveryDay && w.to-w.from == day {
 		return State{Open: true, Why: w.why}, nil
 	}
-	// It can have opened on the day before, or, if the clock has left out a
-	// whole day, on the one before that.
 	year, month, d := t.In(w.zone).Date()
-	for d -= 2; ; d++ {
+	for d--; ; d++ { // it can have opened on the day before
 		start, end, opens := w.on(year, month, d)
 		switch {
 		case !opens || !end.After(t):
