@@ -322,14 +322,19 @@ func somePairs(t *testing.T, ops int, check func(...crash) story) (n int) {
 	if testing.Short() {
 		want = 100
 	}
-	if *seed == 0 {
-		*seed = rand.Uint64()
-	}
-	t.Logf("chance has -seed %d", *seed)
-	rnd := rand.New(rand.NewPCG(*seed, 0))
+	rnd := rand.New(rand.NewPCG(theSeed(t), 0))
 	for n < want {
 		all := slices.Concat(kinds(1+rnd.IntN(ops)), kinds(1+rnd.IntN(ops)))
 		n += check(all[rnd.IntN(4)], all[4+rnd.IntN(4)]).crashes / 2
 	}
 	return n
+}
+
+// theSeed returns what chance begins from, and logs it.
+func theSeed(t *testing.T) uint64 {
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("chance has -seed %d", *seed)
+	return *seed
 }

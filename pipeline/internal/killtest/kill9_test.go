@@ -1,0 +1,227 @@
+//go:build unix
+
+package killtest
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/journal/sqlite"
+)
+
+var kills = flag.Int("kills", 0, "how often TestKill9 kills a process; 0 means 500, or 50 with -short")
+
+// Two processes serve one file and are killed at random moments. People in a
+// third one start runs, vote, and have done anew what failed.
+func TestKill9(t *testing.T) {
+	want := *kills
+	switch {
+	case want == 0 && testing.Short():
+		want = 50
+	case want == 0:
+		want = 500
+	}
+	calm := tell(t, settings[0])
+	if calm.err != nil {
+		t.Fatal(calm.err)
+	}
+	dir := t.TempDir()
+	c, err := newCrowd(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var killed atomic.Int64
+	var slots sync.WaitGroup
+	errs := make([]error, 2)
+	chance := theSeed(t)
+	began := time.Now()
+	for k := range errs {
+		slots.Go(func() {
+			rnd := rand.New(rand.NewPCG(chance, uint64(k)))
+			errs[k] = c.haunt(dir, fmt.Sprint("slot-", k), rnd, func() bool { return killed.Add(1) <= int64(want) })
+		})
+	}
+	ended := make(chan struct{})
+	go func() {
+		slots.Wait()
+		close(ended)
+	}()
+	c.work(t.Context(), func() bool { return killed.Load() >= int64(want) }, ended)
+	slots.Wait()
+	if err := errors.Join(append(errs, c.store.Close())...); err != nil {
+		t.Fatal(err)
+	}
+	hidden := c.judge(t, dir, calm)
+	t.Logf("%d kills in %v; %d runs, %d votes; the outcome of %d calls was hidden", want, time.Since(began).Round(time.Second), len(c.runs), len(c.people.acked), hidden)
+	if hidden < want/20 {
+		t.Errorf("%d kills hid the outcome of %d calls; want %d or more, or they come at the wrong time", want, hidden, want/20)
+	}
+}
+
+// A crowd is people in the process of the test.
+type crowd struct {
+	store  *sqlite.Store
+	x      *pipeline.Executor
+	people people
+	runs   []string
+	over   chan struct{} // closed when all that the runs wanted is done
+}
+
+func newCrowd(ctx context.Context, dir string) (*crowd, error) {
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "store"))
+	if err != nil {
+		return nil, err
+	}
+	p := &platform{ledger: files{dir}, store: store, pace: pace}
+	c := &crowd{store: store, over: make(chan struct{})}
+	c.x = &pipeline.Executor{Pipelines: append(pipelines(p), holding(p)), Store: store, Name: "crowd", Log: slog.New(slog.DiscardHandler)}
+	c.people = people{desk: func() *pipeline.Executor { return c.x }, acked: map[string]string{}}
+	return c, nil
+}
+
+// haunt lets a process serve, kills it at a random moment and begins again, as
+// long as more says so. Each second one has at least begun to serve, however
+// slow the machine is. The last one is left alone until all is done.
+func (c *crowd) haunt(dir, name string, rnd *rand.Rand, more func() bool) error {
+	for life := 0; ; life++ {
+		p, err := launch(dir, name, time.Minute)
+		if err != nil {
+			return err
+		}
+		if !more() {
+			<-c.over
+			return p.end()
+		}
+		if life%2 == 1 {
+			p.serves()
+		}
+		time.Sleep(time.Duration(rnd.Int64N(int64(300 * time.Millisecond))))
+		if err := p.kill(); err != nil {
+			return err
+		}
+	}
+}
+
+// work keeps some runs going until enough says so, and takes all to their end.
+// It gives up when nobody serves any more, or after ten minutes.
+func (c *crowd) work(ctx context.Context, enough func() bool, ended <-chan struct{}) {
+	defer close(c.over)
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	var open []string
+	for {
+		for len(open) < 4 && !enough() {
+			id := fmt.Sprintf("run-%d", len(c.runs)+1)
+			if _, err := c.x.Start(ctx, "delivery", pipeline.Trigger{Key: id, Actor: "zoe"}); err != nil {
+				return
+			}
+			c.runs, open = append(c.runs, id), append(open, id)
+		}
+		still := open[:0]
+		for _, id := range open {
+			r := c.people.look(ctx, id)
+			if r.Status == pipeline.Failed {
+				c.people.again(ctx, id)
+			}
+			if r.Status != pipeline.Succeeded {
+				still = append(still, id)
+			}
+		}
+		if open = still; len(open) == 0 && enough() {
+			return
+		}
+		select {
+		case <-ended:
+			return
+		case <-ctx.Done():
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// judge opens the file anew and holds each run against one that was not
+// disturbed. It returns of how many calls a kill hid the outcome.
+func (c *crowd) judge(t *testing.T, dir string, calm story) (hidden int) {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	ledger := files{dir}
+	x := &pipeline.Executor{Pipelines: c.x.Pipelines, Store: store}
+	for _, id := range c.runs {
+		r, err := x.Run(t.Context(), id)
+		if err != nil {
+			t.Errorf("run %s cannot be read: %v", id, err)
+			continue
+		}
+		got, err := outcomeOf(r, ledger)
+		if diff := cmp.Diff(calm.runs["one"], got, cmpopts.EquateComparable(artifact.Digest{})); diff != "" || err != nil {
+			t.Errorf("run %s (%s %s): %v; it does not end as undisturbed (-want +got):\n%s", id, r.For, r.Reason, err, diff)
+		}
+		intents, err := meant(store, ledger, id)
+		if err := errors.Join(err, blame(ledger, id), counted(store, id, c.people.acked), rising(store, id)); err != nil {
+			t.Error(err)
+		}
+		hidden += intents
+		for _, calls := range calm.calls["one"] {
+			hidden -= calls
+		}
+	}
+	for _, name := range []string{"staging", "production"} {
+		e, err := x.Environment(t.Context(), name)
+		if err := errors.Join(err, rising(store, "env/"+name)); err != nil {
+			t.Error(err)
+			continue
+		}
+		if e.Holder.Run != "" || len(e.Queue) > 0 {
+			t.Errorf("%s is held by %q, and %d runs wait for it; want nobody, for all runs have ended", name, e.Holder.Run, len(e.Queue))
+		}
+		if last := e.History[len(e.History)-1]; e.Live["image"] != image("image", last.Run) {
+			t.Errorf("%s has %v live; want that of the last run there, %s", name, e.Live, last.Run)
+		}
+	}
+	return hidden
+}
+
+// meant returns how many calls of hooks were intended, and reports whether each
+// that took place was (I4).
+func meant(store journal.Store, ledger ledger, run string) (n int, err error) {
+	events, err := store.Events(context.Background(), run, 0)
+	errs := []error{err}
+	intents := map[string]int{}
+	for _, e := range events {
+		if c, ok := e.Data.(*journal.Call); ok {
+			intents[c.Key]++
+			n++
+		}
+	}
+	lines, err := ledger.read(run)
+	errs = append(errs, err)
+	for _, l := range lines {
+		if l.What != "call" {
+			continue
+		}
+		if intents[l.Key]--; intents[l.Key] < 0 {
+			errs = append(errs, fmt.Errorf("the hook under key %s was called more often than was recorded before (I4)", l.Key))
+		}
+	}
+	return n, errors.Join(errs...)
+}

@@ -1,0 +1,184 @@
+//go:build unix
+
+package killtest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
+)
+
+// holding returns a pipeline with stages that last until a file is there. One
+// has a context of its own, the other that of the run.
+func holding(p *platform) pipeline.Pipeline {
+	production := stage.Environment{Name: "production"}
+	return pipeline.Pipeline{Name: "holding", Steps: pipeline.Sequence{
+		pipeline.Parallel{
+			pipeline.Stage{Name: "hold", Run: stage.Func(p.hold), Environment: production},
+			pipeline.Stage{Name: "hold-in-time", Run: stage.Func(p.hold), Environment: production, Timeout: time.Hour},
+		},
+		pipeline.Stage{Name: "after", Run: stage.Func(p.work), Environment: production},
+	}}
+}
+
+func (p *platform) hold(ctx context.Context, in stage.Input) (stage.Output, error) {
+	if _, err := p.call(in); err != nil {
+		return stage.Output{}, err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(p.ledger.(files).dir, "go")); err == nil {
+			_, err := p.effect(in)
+			return stage.Output{}, err
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			p.note("canceled", in, context.Cause(ctx).Error())
+			return stage.Output{}, ctx.Err()
+		}
+	}
+}
+
+// A process that is stopped for longer than its lease loses its run. When it
+// comes back it writes nothing and calls nothing, its hooks are told to end,
+// and it goes on with what is its own (I6).
+func TestAPausedExecutorIsFencedOff(t *testing.T) {
+	dir := t.TempDir()
+	c, err := newCrowd(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.store.Close()
+	ledger := files{dir}
+	const lease = 2 * time.Second
+	first := start(t, dir, "first", lease)
+	if _, err := c.x.Start(t.Context(), "holding", pipeline.Trigger{Key: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	by := func(what string, p *process) func() bool {
+		return func() bool {
+			lines, err := ledger.read("one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, l := range lines {
+				if l.What == what && l.Process == strconv.Itoa(p.Process.Pid) {
+					n++
+				}
+			}
+			return n >= 2
+		}
+	}
+	until(t, "the first process calls both hooks", by("call", first))
+	second := start(t, dir, "second", lease)
+	send(t, first, syscall.SIGSTOP)
+	until(t, "the second takes over and calls them again", by("call", second))
+	taken := length(t, c.store)
+	send(t, first, syscall.SIGCONT)
+	until(t, "the hooks of the first are told to end", by("canceled", first))
+	if now := length(t, c.store); now != taken {
+		t.Errorf("the journal has %d events after the first came back, and had %d before; want nothing written (I6)", now, taken)
+	}
+	if by("canceled", second)() {
+		t.Error("the hooks of the second were told to end; want them left alone")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the run succeeds", func() bool { return status(t, c, "one") == pipeline.Succeeded })
+	if err := blame(ledger, "one"); err != nil {
+		t.Error(err)
+	}
+	if err := second.kill(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.x.Start(t.Context(), "holding", pipeline.Trigger{Key: "two"}); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the first takes another run to its end", func() bool { return status(t, c, "two") == pipeline.Succeeded })
+	if err := first.end(); err != nil {
+		t.Error(err)
+	}
+	claims := claimants(t, c.store)
+	if len(claims) != 2 || claims[0] == claims[1] {
+		t.Errorf("the run was claimed by %q; want by the first and then by the second", claims)
+	}
+}
+
+func start(t *testing.T, dir, name string, lease time.Duration) *process {
+	t.Helper()
+	p, err := launch(dir, name, lease)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.ProcessState == nil {
+			p.Process.Kill()
+			p.Wait()
+		}
+		if t.Failed() {
+			t.Logf("process %s: %s", name, p.laments.Bytes())
+		}
+	})
+	return p
+}
+
+func send(t *testing.T, p *process, s syscall.Signal) {
+	t.Helper()
+	if err := p.Process.Signal(s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// until waits for what is to come, for at most a minute.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for by := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(by) {
+			t.Fatalf("after a minute it is not so that %s", what)
+		}
+	}
+}
+
+func status(t *testing.T, c *crowd, run string) pipeline.Status {
+	t.Helper()
+	r, err := c.x.Run(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Status
+}
+
+func length(t *testing.T, store journal.Store) int {
+	t.Helper()
+	events, err := store.Events(t.Context(), "one", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(events)
+}
+
+// claimants returns who claimed the run, one after another.
+func claimants(t *testing.T, store journal.Store) (names []string) {
+	t.Helper()
+	events, err := store.Events(t.Context(), "one", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events {
+		if e.Kind == journal.Claimed {
+			names = append(names, e.By)
+		}
+	}
+	return slices.Compact(names)
+}
