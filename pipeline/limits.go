@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
@@ -124,6 +125,19 @@ func (r *live) granted(node int32, l *limit) {
 	r.inbox.granted = append(r.inbox.granted, node)
 	r.mu.Unlock()
 	r.poke()
+}
+
+// tidy vacates the places of a node for which nothing is under way: a gate holds
+// it up since it got them, or it is not to be called any more.
+func (r *live) tidy(node int32) {
+	c := r.claims[node]
+	if c == nil || c.waiting {
+		return
+	}
+	is := func(t *task) bool { return t.node == node }
+	if !slices.ContainsFunc(r.launch, is) && !slices.ContainsFunc(r.flight, is) {
+		r.vacate(node)
+	}
 }
 
 // vacate returns the places of a node that is not called, or not any more.

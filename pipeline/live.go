@@ -237,9 +237,10 @@ func (r *live) decide(now time.Time) error {
 		return err
 	}
 	for _, i := range r.work.granted {
-		if c := r.claims[i]; c != nil && !c.waiting && !r.launches(i) {
-			r.vacate(i) // it is not to be called any more
-		}
+		r.tidy(i)
+	}
+	for _, t := range r.work.returned {
+		r.tidy(t.node)
 	}
 	if next := r.m.Next(); r.idle() && r.m.Owner == r.s.name && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
 		return r.put(journal.Event{Time: now, Kind: journal.Released, By: r.s.name, Epoch: r.m.Epoch})
@@ -436,15 +437,6 @@ func (r *live) reload() error {
 // idle reports whether nothing is under way.
 func (r *live) idle() bool { return len(r.flight)+len(r.launch)+len(r.claims) == 0 }
 
-func (r *live) launches(node int32) bool {
-	for _, t := range r.launch {
-		if t.node == node {
-			return true
-		}
-	}
-	return false
-}
-
 // rest sets the alarm, and ends r if there is nothing to do until something
 // happens.
 func (r *live) rest() {
@@ -466,7 +458,7 @@ func (r *live) retire() {
 	r.s.mu.Lock()
 	if r.s.live[r.id] == r {
 		delete(r.s.live, r.id)
-		r.s.rested[r.id] = r.m.Length
+		r.s.rested[r.id] = rest{r.m.Length, r.m.Status.Done()}
 	}
 	r.s.mu.Unlock()
 }
