@@ -59,10 +59,14 @@ func (l *lease) renew(ctx context.Context, now time.Time) error {
 // ran out, others may have taken the runs over: each is looked at, and what it
 // does is stopped if so.
 func (l *lease) beat() {
-	runs := l.s.claimed()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.over || len(runs) == 0 {
+	if l.over {
+		return
+	}
+	runs := l.s.claimed()
+	if len(runs) == 0 {
+		l.until = time.Time{} // the next claim renews it and sets the timer
 		return
 	}
 	now := time.Now()

@@ -27,6 +27,7 @@ type live struct {
 	gone     bool    // not live any more: deliver to the next one
 	flight   []*task // begun, and not returned
 	spare    []*task // for use again
+	more     int     // tasks made at a time, when there are none
 	ctx      context.Context
 	cancel   context.CancelCauseFunc
 	claims   map[int32]*claim // of nodes that are under limits
@@ -260,7 +261,7 @@ func (r *live) catchUp() error {
 		if e.Kind == journal.Adopted || e.Kind == journal.Claimed && e.By != r.s.name {
 			return journal.ErrConflict // more than this flush has to be decided anew
 		}
-		if err := r.m.Apply(e); err != nil {
+		if err := r.apply(e); err != nil {
 			return err
 		}
 	}
@@ -291,7 +292,19 @@ func (r *live) emit(events ...journal.Event) error {
 
 func (r *live) put(e journal.Event) error {
 	r.events = append(r.events, e)
-	return r.m.Apply(&r.events[len(r.events)-1])
+	return r.apply(&r.events[len(r.events)-1])
+}
+
+// apply gives the machine an event. A vote that comes while its gate is being
+// asked has it asked once more, for the answer did not see the vote (G1).
+func (r *live) apply(e *journal.Event) error {
+	err := r.m.Apply(e)
+	if err == nil && e.Kind == journal.Voted {
+		if i, ok := r.m.Find(e.Step); ok {
+			r.m.Again(i)
+		}
+	}
+	return err
 }
 
 // oblige makes the events that somebody asked for.
@@ -403,6 +416,7 @@ func (r *live) carryOut() (next *task) {
 			r.vacate(t.node) // it stays called; the next executor finds out
 			continue
 		}
+		t.place = len(r.flight)
 		r.flight = append(r.flight, t)
 		if next != nil {
 			go next.loop()
