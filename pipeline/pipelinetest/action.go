@@ -70,7 +70,7 @@ func (m moment) concerns(e entry) bool {
 	case begins:
 		return e.event.Kind == journal.Began
 	case reached:
-		return e.event.Step == m.step
+		return e.event.Step == m.step && e.event.Kind != journal.Retried // it is when the gate is asked anew
 	}
 	return e.event.Step == m.step || e.event.Kind == journal.Ended
 }
@@ -123,7 +123,8 @@ func (a Action) WhenEnded(run, step string) Action {
 	return a
 }
 
-// Round lets a come when its step is reached for the n-th time: 2 after a retry.
+// Round lets a come when the step that it waits for is reached for the n-th
+// time: 2 after a retry.
 func (a Action) Round(n int) Action { a.from.round = n; return a }
 
 // Refused says that a is to be refused, for a reason with the given text in it.
@@ -140,6 +141,8 @@ func (a *Action) fixed(begin time.Time) (due time.Time, ok bool, err error) {
 		return due, false, errors.New("an Action that does nothing; make one with Start or a method of Person")
 	case a.after < 0:
 		return due, false, fmt.Errorf("after %v; want 0 or more", a.after)
+	case a.from.round != 0 && a.from.what != reached:
+		return due, false, errors.New("Round of an Action that waits for no step to be reached")
 	case a.clock != "":
 		due, err = onWall(a.clock, begin)
 		return due.Add(a.after), true, err

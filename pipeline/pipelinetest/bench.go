@@ -36,13 +36,13 @@ type bench struct {
 	lives []*life
 	desk  *pipeline.Executor // see asked; nil while nobody needed it
 	cues  []cue
-	errs  []error
 
 	runs []string // in the order in which they began
 	open map[string]bool
 	seen map[Stage]int // steps by when they were first heard of, and runs, as steps without a name
 
 	mu      sync.Mutex
+	errs    []error
 	faults  map[Stage][]fault
 	values  map[reading]float64
 	rebirth time.Time // when the next life begins; zero while one lives
@@ -89,7 +89,7 @@ func (b *bench) play() (*Result, error) {
 	for end := b.Begin.Add(b.Lasts); ; {
 		synctest.Wait()
 		b.read()
-		if b.revive() || b.perform() || b.turns.next(b.order) {
+		if b.revive() || b.perform() || b.turns.next(b.rank) {
 			continue
 		}
 		next := b.next()
@@ -106,11 +106,14 @@ func (b *bench) play() (*Result, error) {
 	return r, errors.Join(b.errs...)
 }
 
-// blame notes an error, if there is one.
+// blame notes an error, if there is one. It may be called by anybody.
 func (b *bench) blame(err error) {
-	if err != nil {
-		b.errs = append(b.errs, err)
+	if err == nil {
+		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.errs = append(b.errs, err)
 }
 
 // read takes in what was recorded.
@@ -153,15 +156,10 @@ func (b *bench) follow(e entry) {
 	}
 }
 
-// order is that of steps that act at one time: by run, then as in the pipeline,
-// then, for what a ForEach makes of one step, by item.
-func (b *bench) order(x, y Stage) int {
-	return cmp.Or(
-		cmp.Compare(b.seen[Stage{Run: x.Run}], b.seen[Stage{Run: y.Run}]),
-		cmp.Compare(b.cast.of(x.Name).order, b.cast.of(y.Name).order),
-		cmp.Compare(b.seen[x], b.seen[y]),
-		cmp.Compare(x.Name, y.Name),
-	)
+// rank orders steps that act at one time: by run, then as in the pipeline, then,
+// for what a ForEach makes of one step, by item.
+func (b *bench) rank(s Stage) []int {
+	return []int{b.seen[Stage{Run: s.Run}], b.cast.of(s.Name).order, b.seen[s]}
 }
 
 // listen sets the time of actions that wait for what has happened now.
@@ -197,7 +195,7 @@ func (b *bench) perform() bool {
 	err := c.do(b)
 	if err != nil {
 		why := strings.TrimPrefix(err.Error(), pipeline.ErrRefused.Error()+": ")
-		b.note(Line{Run: c.from.run, Text: c.text + ", refused: " + why})
+		b.book.note(Line{Run: c.from.run, Text: c.text + ", refused: " + why})
 	}
 	if err := c.judge(err); err != nil {
 		b.blame(fmt.Errorf("line %d of the script: %w", c.line, err))
@@ -257,7 +255,7 @@ func (b *bench) executor(l *life) *pipeline.Executor {
 		x.Secrets, x.Log, x.TracerProvider, x.MeterProvider = set.Secrets, set.Log, set.TracerProvider, set.MeterProvider
 	}
 	if x.Log == nil {
-		x.Log = slog.New(slog.DiscardHandler)
+		x.Log = slog.New(complaints{l})
 	}
 	if x.TracerProvider == nil {
 		x.TracerProvider = traces.NewTracerProvider()
@@ -276,7 +274,11 @@ func (b *bench) died(down time.Duration) {
 	b.mu.Lock()
 	b.rebirth = time.Now().Add(down)
 	b.mu.Unlock()
-	b.ring()
+	text := "the executor dies"
+	if down > 0 {
+		text += " for " + span(down)
+	}
+	b.book.note(Line{Text: text})
 }
 
 // revive begins a new life if it is time, and reports whether it did.
@@ -285,7 +287,7 @@ func (b *bench) revive() bool {
 	due := !b.rebirth.IsZero() && !b.rebirth.After(time.Now())
 	b.mu.Unlock()
 	if due {
-		b.note(Line{Text: "another executor goes on"})
+		b.book.note(Line{Text: "another executor goes on"})
 		b.live(0)
 	}
 	return due
@@ -326,11 +328,6 @@ func (b *bench) asked() *pipeline.Executor {
 		b.desk = b.executor(&life{b: b})
 	}
 	return b.desk
-}
-
-func (b *bench) note(l Line) {
-	l.At = time.Now()
-	b.tale.add(l)
 }
 
 func (b *bench) measure(run, metric string, value float64) {

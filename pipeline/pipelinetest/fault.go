@@ -12,11 +12,7 @@ import (
 // Crash lets the executor die, as by kill -9, and another one take its place
 // after a time.
 func Crash(down time.Duration) Action {
-	text := "the executor dies"
-	if down > 0 {
-		text += " for " + span(down)
-	}
-	return Action{text: text, do: func(b *bench) error { b.life.die(down); return nil }}
+	return Action{text: "the executor dies", do: func(b *bench) error { b.life.die(down); return nil }}
 }
 
 // Measure lets a metric of the release that a run delivers be value from then
@@ -28,7 +24,7 @@ func Measure(run, metric string, value float64) Action {
 		from: moment{what: begins, run: run},
 		do: func(b *bench) error {
 			b.measure(run, metric, value)
-			b.note(Line{Run: run, Text: text})
+			b.book.note(Line{Run: run, Text: text})
 			return nil
 		},
 	}

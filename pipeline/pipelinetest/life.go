@@ -116,10 +116,11 @@ type book struct {
 	fresh []entry
 }
 
-// An entry is an event of a run.
+// An entry is an event of a run, or a line about what no journal has.
 type entry struct {
 	run   string
 	event journal.Event
+	line  *Line
 }
 
 // Append implements [journal.Store].
@@ -134,7 +135,7 @@ func (k *book) Append(ctx context.Context, batches ...journal.Batch) error {
 	}
 	for _, b := range batches {
 		for _, e := range b.Events {
-			k.fresh = append(k.fresh, entry{b.Journal, e})
+			k.fresh = append(k.fresh, entry{run: b.Journal, event: e})
 		}
 	}
 	k.ring()
@@ -165,6 +166,15 @@ func (k *book) List(ctx context.Context, q journal.Query) ([]string, error) {
 // Changes implements [journal.Watcher].
 func (k *book) Changes(ctx context.Context, mark int64) ([]string, int64, error) {
 	return k.journals.Changes(ctx, mark)
+}
+
+// note adds a line about what no journal has.
+func (k *book) note(l Line) {
+	l.At = time.Now()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.fresh = append(k.fresh, entry{run: l.Run, line: &l})
+	k.ring()
 }
 
 // read returns what is new.

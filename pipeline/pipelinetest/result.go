@@ -21,6 +21,7 @@ type Result struct {
 	Timeline     Timeline
 	Runs         map[string]pipeline.Run         // by ID, as they were at the end
 	Environments map[string]pipeline.Environment // by name, as they were at the end
+	Waits        map[string][]pipeline.Wait      // by ID of a run that has not ended: what it waits for
 	Platform     *stagetest.Platform             // that of the story
 
 	t      testing.TB
@@ -32,13 +33,17 @@ type Result struct {
 func (b *bench) result() *Result {
 	r := &Result{
 		Timeline: b.tale.told(), Platform: b.Platform, writes: b.lives[0].writes,
-		Runs: map[string]pipeline.Run{}, Environments: map[string]pipeline.Environment{},
+		Runs: map[string]pipeline.Run{}, Environments: map[string]pipeline.Environment{}, Waits: map[string][]pipeline.Wait{},
 	}
 	ctx, x := context.Background(), b.asked()
 	for _, run := range b.runs {
 		got, err := x.Run(ctx, run)
 		b.blame(err)
 		r.Runs[run] = got
+		if b.open[run] {
+			r.Waits[run], err = x.Explain(ctx, run, "")
+			b.blame(err)
+		}
 	}
 	for env := range environments(b.Pipelines) {
 		got, err := x.Environment(ctx, env)
@@ -125,7 +130,7 @@ func (r *Result) Run(id string) *RunResult {
 	r.t.Helper()
 	run, ok := r.Runs[id]
 	if !ok {
-		r.errorf("there is no run %q", id)
+		r.errorf("there is no run %q; there is %q", id, sorted(r.Runs))
 	}
 	return &RunResult{Run: run, r: r, id: id}
 }

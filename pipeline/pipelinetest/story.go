@@ -29,8 +29,9 @@ type Story struct {
 	Platform *stagetest.Platform  // where rollouts go to; nil means a new one
 
 	// Executor has the limits, groups, grace, secrets and the like of the
-	// executor. Its Pipelines, Store and Lease are not looked at; a nil Log,
-	// TracerProvider or MeterProvider discards.
+	// executor. Its Pipelines, Former, Store and Lease are not looked at. A nil
+	// Log is one in which an error fails the test, and a nil TracerProvider or
+	// MeterProvider discards.
 	Executor *pipeline.Executor
 }
 

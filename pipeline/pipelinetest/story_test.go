@@ -132,7 +132,7 @@ func TestReleasesGoOnWhereverTheExecutorDies(t *testing.T) {
 		ben.Approves("r1", "release").After(time.Hour),
 		pipelinetest.Measure("r1", "error rate", 0.2).WhenReached("r1", "watch").After(30 * time.Minute),
 	}
-	pipelinetest.CrashAnywhere(t, s, func(got *pipelinetest.Result) {
+	pipelinetest.CrashAnywhere(t, s, func(t *testing.T, got *pipelinetest.Result) {
 		got.Run("r1").Want(pipeline.Failed)
 		got.Run("r1").Reached("back")
 		if s := got.Platform.Serving("production"); len(s) > 0 {
@@ -169,6 +169,7 @@ func TestStoriesThatAreWrong(t *testing.T) {
 		{"one refused for another reason", script(start, bob.Overrides("r1", "", "release").Refused("frozen")), `want a reason with "frozen"`},
 		{"one that never comes", script(start, ann.Approves("r2", "release").After(90*time.Minute)), "line 2 of the script never came: ann approves r2 release, 1h 30m after r2 release is reached"},
 		{"a fault that never comes", script(start, pipelinetest.Stage{Run: "r1", Name: "canary"}.Errors(2, "down")), "stage canary of r1 was called too seldom for 2 of the faults"},
+		{"a round of no step", script(start.Round(2)), "Round of an Action that waits for no step"},
 		{"no errors at all", script(pipelinetest.Stage{Run: "r1", Name: "canary"}.Errors(0, "down")), "0 errors; want 1 or more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

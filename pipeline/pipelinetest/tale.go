@@ -19,9 +19,10 @@ type tale struct {
 
 // A call is the last one of a stage.
 type call struct {
-	line int // that tells of it; below 0 if none does
-	at   time.Time
-	open bool // it has not ended
+	line    int // that tells of it
+	at      time.Time
+	attempt int
+	open    bool // it has not ended
 }
 
 func (t *tale) begin(at time.Time, c *cast) {
@@ -32,6 +33,10 @@ func (t *tale) add(l Line) { t.Lines = append(t.Lines, l) }
 
 // tell adds the line of an event, if it has one.
 func (t *tale) tell(e entry) {
+	if e.line != nil {
+		t.add(*e.line)
+		return
+	}
 	if strings.Contains(e.run, "/") { // of an environment: its runs tell the same
 		return
 	}
@@ -54,14 +59,14 @@ func (t *tale) tell(e entry) {
 // call notes a call, and reports whether it is to be told: it is not if the
 // stage has asked to be called again.
 func (t *tale) call(at Stage, l *Line, attempt int) bool {
-	if t.last[at].open {
+	if c := t.last[at]; c.open && c.attempt == attempt {
 		return false
 	}
 	l.Text = "running"
 	if attempt > 1 {
 		l.Text = fmt.Sprintf("running, attempt %d", attempt)
 	}
-	t.last[at] = call{line: len(t.Lines), at: l.At, open: true}
+	t.last[at] = call{line: len(t.Lines), at: l.At, attempt: attempt, open: true}
 	return true
 }
 
@@ -92,6 +97,9 @@ func text(e *journal.Event) string {
 	case *journal.Beginning:
 		return started(d)
 	case *journal.Result:
+		if d.Observed {
+			return because("found done", d.Summary)
+		}
 		return because("succeeded", d.Summary)
 	case *journal.Fault:
 		if d.Retry.IsZero() {

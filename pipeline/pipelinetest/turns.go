@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 )
@@ -20,11 +21,12 @@ type turns struct {
 type turn struct {
 	Stage
 	mayGo chan struct{}
+	rank  []int // nil until it is asked for
 }
 
 // wait returns when it is the turn of s.
 func (ts *turns) wait(s Stage) {
-	t := turn{s, make(chan struct{})}
+	t := turn{Stage: s, mayGo: make(chan struct{})}
 	ts.mu.Lock()
 	if ts.over {
 		ts.mu.Unlock()
@@ -36,14 +38,21 @@ func (ts *turns) wait(s Stage) {
 	<-t.mayGo
 }
 
-// next lets the first in the given order go, and reports whether there was one.
-func (ts *turns) next(order func(a, b Stage) int) bool {
+// next lets the one with the lowest rank go, and reports whether there was one.
+func (ts *turns) next(rank func(Stage) []int) bool {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if len(ts.waiting) == 0 {
 		return false
 	}
-	first := slices.MinFunc(ts.waiting, func(a, b turn) int { return order(a.Stage, b.Stage) })
+	for i := range ts.waiting {
+		if t := &ts.waiting[i]; t.rank == nil {
+			t.rank = rank(t.Stage)
+		}
+	}
+	first := slices.MinFunc(ts.waiting, func(a, b turn) int {
+		return cmp.Or(slices.Compare(a.rank, b.rank), cmp.Compare(a.Name, b.Name))
+	})
 	ts.waiting = slices.DeleteFunc(ts.waiting, func(t turn) bool { return t.mayGo == first.mayGo })
 	close(first.mayGo)
 	return true
