@@ -3,7 +3,7 @@ package penstock_test
 import (
 	"fmt"
 	"go/ast"
-	"go/build"
+	gobuild "go/build"
 	"go/doc"
 	"go/doc/comment"
 	"go/token"
@@ -91,7 +91,7 @@ func (l *linker) lookup(imp, name string) error {
 	if !ok {
 		dir, ours := strings.CutPrefix(imp, module+"/")
 		if !ours {
-			found, err := build.Import(imp, ".", build.FindOnly)
+			found, err := gobuild.Import(imp, ".", build.FindOnly)
 			if err != nil {
 				return err
 			}
