@@ -43,6 +43,7 @@ type task struct {
 	left  bool   // the executor shut down before it was done: it stays called
 
 	// Under r.mu.
+	place     int // in r.flight; -1 once it has landed
 	returned  bool
 	stopped   bool
 	abandoned bool // nobody waits for it any more
@@ -90,13 +91,16 @@ func (r *live) call(i int32, now time.Time) error {
 
 // task returns a task for a command.
 func (r *live) task(c machine.Command, n *machine.Node) *task {
-	var t *task
-	if last := len(r.spare) - 1; last >= 0 {
-		t = r.spare[last]
-		r.spare = r.spare[:last]
-	} else {
-		t = new(task)
+	if len(r.spare) == 0 {
+		r.more = min(2*r.more+1, 64)
+		block := make([]task, r.more)
+		for i := range block {
+			r.spare = append(r.spare, &block[i])
+		}
 	}
+	last := len(r.spare) - 1
+	t := r.spare[last]
+	r.spare = r.spare[:last]
 	*t = task{r: r, do: c.Do, node: c.Node, ticket: c.Ticket, name: n.Name, hook: n.Step, ctx: r.ctx}
 	return t
 }
@@ -306,11 +310,8 @@ func (t *task) abandon() {
 		why = fmt.Errorf("%w after %v; the hook did not return within %v after that", cause, t.timeout, r.s.x.Grace)
 	}
 	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, err: why}
-	for k := range r.flight {
-		if r.flight[k] == t {
-			r.flight[k] = u
-		}
-	}
+	u.place = t.place
+	r.flight[u.place] = u
 	r.mu.Unlock()
 	r.s.log.Warn("a hook does not listen to its context and is left behind", "run", r.id, "step", t.name)
 	if next := r.deliver(u); next != nil {
@@ -401,22 +402,23 @@ func (r *live) deployed(t *task, out stage.Output, now time.Time) error {
 	return e.note(r.m.Deployed(t.node, out, now))
 }
 
-// land takes t out of those that are under way.
+// land takes t out of those that are under way, if it is among them still. Their
+// order does not matter.
 func (r *live) land(t *task) {
-	for k, u := range r.flight {
-		if u == t {
-			last := len(r.flight) - 1
-			r.flight[k] = r.flight[last]
-			r.flight[last] = nil
-			r.flight = r.flight[:last]
-			return
-		}
+	if t.place < 0 {
+		return
 	}
+	last := len(r.flight) - 1
+	moved := r.flight[last]
+	r.flight[t.place], moved.place = moved, t.place
+	r.flight[last] = nil
+	r.flight = r.flight[:last]
+	t.place = -1
 }
 
 // recycle keeps t for use again.
 func (r *live) recycle(t *task) {
-	if len(r.spare) < 64 && !t.abandoned && !t.stopped && t.timer == nil {
+	if !t.abandoned && !t.stopped && t.timer == nil {
 		r.spare = append(r.spare, t)
 	}
 }

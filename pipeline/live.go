@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +34,7 @@ type live struct {
 	claims   map[int32]*claim // of nodes that are under limits
 	free     []*limit         // places to be given back when mu is not held
 	erring   map[int32]bool   // nodes of which the last answer was an error
+	outside  []string         // environments that it waits to enter
 	trace    tracing
 
 	// Of the flush under way.
@@ -249,7 +251,8 @@ func (r *live) decide(now time.Time) error {
 	return nil
 }
 
-// catchUp reads what others appended.
+// catchUp reads what others appended, and has environments tried again that they
+// may have left.
 func (r *live) catchUp() error {
 	r.work.stale = false
 	events, err := r.s.x.Store.Events(r.s.store, r.id, r.m.Length)
@@ -265,6 +268,10 @@ func (r *live) catchUp() error {
 			return err
 		}
 	}
+	for _, env := range r.outside {
+		r.m.Unlock(env)
+	}
+	r.outside = r.outside[:0]
 	return nil
 }
 
@@ -350,7 +357,12 @@ func (r *live) obey(c machine.Command, now time.Time) error {
 			return err
 		}
 		run, env := r.m.Entering(c.Node, e.env, now)
-		return errors.Join(e.note(env...), r.emit(run...))
+		if err := errors.Join(e.note(env...), r.emit(run...)); err != nil {
+			return err
+		}
+		if e.env.Holder.Run != r.id && !slices.Contains(r.outside, e.env.Name) {
+			r.outside = append(r.outside, e.env.Name)
+		}
 	case machine.Leave:
 		e, err := r.environment(c.Env)
 		if err != nil {

@@ -81,6 +81,7 @@ type server struct {
 	live    map[string]*live
 	looking map[string]bool // runs that are being loaded; true: to be looked at again
 	foreign map[string]bool // runs that another executor takes forward: not looked at before an alarm
+	rested  map[string]rest // runs that ceased to be live
 	wait    []string        // runs to be loaded
 	bell    chan struct{}   // rung when wait or alarms grow
 	alarms  alarms
@@ -108,7 +109,7 @@ func newServer(x *Executor, ctx context.Context) *server {
 		live:    map[string]*live{},
 		looking: map[string]bool{},
 		foreign: map[string]bool{},
-		rested:  map[string]int{},
+		rested:  map[string]rest{},
 		bell:    make(chan struct{}, 1),
 		quiet:   make(chan struct{}),
 		failed:  make(chan struct{}),

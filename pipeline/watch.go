@@ -92,10 +92,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (s *server) noticed(name string) {
 	env, ok := strings.CutPrefix(name, machine.Journal(""))
 	if !ok {
-		s.mu.Lock()
-		foreign := s.foreign[name]
-		s.mu.Unlock()
-		if !foreign {
+		if s.news(name) {
 			s.wake(name)
 		}
 		return
@@ -107,6 +104,29 @@ func (s *server) noticed(name string) {
 	for _, run := range next {
 		s.wake(run)
 	}
+}
+
+// A rest is how long the journal of a run was when it ceased to be live.
+type rest struct {
+	length int
+	over   bool // the run has ended
+}
+
+// news reports whether a run that has grown is to be looked at. One that was
+// live until a moment ago has most often grown by what this executor appended.
+func (s *server) news(run string) bool {
+	s.mu.Lock()
+	foreign := s.foreign[run]
+	last, rested := s.rested[run]
+	if last.over {
+		delete(s.rested, run)
+	}
+	s.mu.Unlock()
+	if foreign || !rested {
+		return !foreign
+	}
+	events, err := s.x.Store.Events(s.store, run, last.length)
+	return err != nil || len(events) > 0
 }
 
 // Watch yields a run as it is, and each time it has changed, until it has
