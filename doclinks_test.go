@@ -91,7 +91,7 @@ func (l *linker) lookup(imp, name string) error {
 	if !ok {
 		dir, ours := strings.CutPrefix(imp, module+"/")
 		if !ours {
-			found, err := gobuild.Import(imp, ".", build.FindOnly)
+			found, err := gobuild.Import(imp, ".", gobuild.FindOnly)
 			if err != nil {
 				return err
 			}

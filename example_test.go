@@ -85,7 +85,7 @@ func Example() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if s, _ := r.Step("go"); s.Status == pipeline.Waiting && len(s.Votes) == 0 {
+		if s, _ := r.Step("go"); s.For == "approval" && len(s.Votes) == 0 {
 			shown, err := x.Ask(ctx, run, "go")
 			if err != nil {
 				log.Fatal(err)
@@ -106,7 +106,7 @@ func Example() {
 	fmt.Println(<-served)
 	// Output:
 	// go waits: 0 of 1 approvals from release-managers
-	// pipeline: refused: a vote by "ann" on gate "go": approval: "ann" is an author of the change
+	// pipeline: refused: a vote by "ann" on gate "go": approval: "ann" wrote a change in this release; want the vote of someone who did not
 	// shop has succeeded
 	// <nil>
 }
