@@ -76,6 +76,10 @@ func TestWhatCanHappen(t *testing.T) {
 			Stubs:     map[string]pipelinetest.Stub{"build": {Takes: 10 * time.Minute}},
 			Script:    []pipelinetest.Action{r1, ann.Cancels("r1", "wrong branch").After(5 * time.Minute)},
 		}, pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run has canceled"}},
+		{"another release follows when one has ended", release(
+			pipelinetest.Start("shop", pipeline.Trigger{Key: "r2", Cause: pipeline.Manual, Actor: "ann"}).WhenEnded("r1", "").After(time.Minute),
+			ann.Cancels("r2", "not needed").WhenEnded("r2", "build"),
+		), pipeline.Succeeded, []string{"r1 the run has succeeded", "r2 shop started by ann, a manual run", "r2 stage build succeeded", "r2 canceled by ann: not needed"}},
 		{"a person cancels before a deployment has an effect (R5)", release(
 			ann.Cancels("r1", "wrong branch").WhenReached("r1", "canary"),
 		), pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run has canceled"}},
@@ -117,6 +121,9 @@ func TestWhatCanHappen(t *testing.T) {
 			got := pipelinetest.Run(t, tt.story)
 			got.Run("r1").Want(tt.ends)
 			got.Tells(tt.tells...)
+			if held := got.Environments["production"].Holder.Run; held != "" {
+				t.Errorf("%s still holds production; want it given back (E1)", held)
+			}
 		})
 	}
 }

@@ -20,11 +20,7 @@ type RunResult struct {
 func (r *RunResult) Want(status pipeline.Status) {
 	r.r.t.Helper()
 	if r.Status != status {
-		why := ""
-		if r.Reason != "" {
-			why = ": " + r.Reason
-		}
-		r.r.errorf("%s has %v%s; want %v", r.id, r.Status, why, status)
+		r.r.errorf("%s is %s; want %v", r.id, because(r.Status.String(), r.Reason), status)
 	}
 }
 

@@ -57,7 +57,7 @@ func TestWhatDoesNotHoldIsReported(t *testing.T) {
 		ask  func(*pipelinetest.Result)
 		want []string
 	}{
-		{"another status", func(r *pipelinetest.Result) { r.Run("r1").Want(pipeline.Failed) }, []string{"r1 has waiting; want failed"}},
+		{"another status", func(r *pipelinetest.Result) { r.Run("r1").Want(pipeline.Failed) }, []string{"r1 is waiting; want failed"}},
 		{"a run that is none", func(r *pipelinetest.Result) { r.Run("r2") }, []string{`there is no run "r2"; there is ["r1" "w"]`}},
 		{"a step not reached", func(r *pipelinetest.Result) { r.Run("r1").Reached("build", "canary") }, []string{"r1 never reached canary"}},
 		{"a step reached", func(r *pipelinetest.Result) { r.Run("r1").Never("canary", "release") }, []string{"r1 reached release at Mon 09:10:00; want it never to"}},

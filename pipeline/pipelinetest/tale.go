@@ -164,7 +164,7 @@ func started(d *journal.Beginning) string {
 		text += " by " + d.Actor
 	}
 	if d.Cause != "" && d.Cause != "change" {
-		text += ", a " + d.Cause
+		text += ", a " + d.Cause + " run"
 	}
 	return d.Pipeline + " " + text
 }
