@@ -38,7 +38,7 @@ func (m *Machine) apply(e *journal.Event) error {
 	if e.Kind == journal.Claimed {
 		return m.claimed(e)
 	}
-	if e.Epoch != 0 && (e.Epoch != m.Epoch || m.Owner == "") {
+	if fenced := e.Epoch != m.Epoch || m.Owner == ""; fenced && (e.Epoch != 0 || !anyone(e)) {
 		return ErrFenced
 	}
 	if e.Step != "" {
@@ -111,6 +111,18 @@ func (m *Machine) apply(e *journal.Event) error {
 	return nil
 }
 
+// anyone reports whether e needs no claim: whether people, and programs on their
+// behalf, may write it.
+func anyone(e *journal.Event) bool {
+	switch e.Kind {
+	case journal.Began, journal.Voted, journal.Stopped, journal.Retried, journal.Overridden, journal.Adopted, journal.Drained:
+		return true
+	case journal.Waiting:
+		return e.Step == "" // for drift
+	}
+	return false
+}
+
 // data returns what an event carries, or a new zero T if it carries nothing.
 func data[T any](e *journal.Event) (*T, error) {
 	if e.Data == nil {
@@ -145,19 +157,23 @@ func (m *Machine) claimed(e *journal.Event) error {
 	m.Owner, m.Epoch = e.By, e.Epoch
 	m.Status, m.For, m.Reason = Running, "", ""
 	for _, i := range m.inflight {
-		m.states[i].phase = unknown
-		if m.states[i].polled { // the call before was recorded, and this one goes on with it
-			m.states[i].phase = again
-		}
+		m.states[i].phase, m.states[i].slot = unknown, 0
 		m.push(i)
 	}
 	m.inflight = m.inflight[:0]
 	return nil
 }
 
+// stop cancels the run.
 func (m *Machine) stop(t time.Time) {
-	if m.prog != nil {
-		m.cancel(0, t)
+	if m.prog == nil {
+		return
+	}
+	m.cancel(0, t)
+	for _, g := range m.lost { // what comes after these is reached already, so nobody passed by them
+		if s := &m.states[g]; s.phase != ended {
+			s.phase, s.status, s.end = ended, Canceled, t
+		}
 	}
 }
 
@@ -170,7 +186,7 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 	case journal.Overridden:
 		return m.overrode(i, e)
 	}
-	if s.phase == idle || s.phase == dropped || s.phase == ended && e.Kind != journal.Withdrawn || s.phase == active {
+	if !m.fits(i, e.Kind) {
 		return ErrOrder
 	}
 	switch e.Kind {
@@ -198,7 +214,7 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 			m.fail(i, Canceled, d.Text, "", e.Time)
 			return nil
 		}
-		s.phase, s.reason = held, d.Text
+		s.phase, s.reason, s.polled = held, d.Text, false
 		m.more(i).waits = "hold"
 	case journal.Waiting:
 		return m.waits(i, e)
@@ -215,9 +231,7 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 			}
 			m.votes[d.ID] = true
 		}
-		if s.phase == waiting {
-			m.push(i)
-		}
+		m.push(i)
 	case journal.Passed:
 		return m.passed(i, e)
 	case journal.Permitted:
@@ -244,24 +258,48 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 	return nil
 }
 
+// fits reports whether an event of kind k can happen to node i now.
+func (m *Machine) fits(i int32, k journal.Kind) bool {
+	if of, sure := about(k); sure && of != m.node(i).Kind {
+		return false
+	}
+	switch p := m.states[i].phase; k {
+	case journal.Again, journal.Done, journal.Erred, journal.Held:
+		return p == calling || p == unknown
+	case journal.Passed, journal.Rejected, journal.Chosen, journal.Listed:
+		return p == ready || p == waiting
+	case journal.Called, journal.Waiting, journal.Permitted, journal.Took:
+		return p == ready || p == waiting || p == unknown || p == again || p == erred
+	case journal.Withdrawn:
+		return p == ended
+	default:
+		return p != idle && p != dropped && p != ended && p != active
+	}
+}
+
+// nextAttempt returns the number of the next call of stage i: that of the one
+// before, if the call goes on with it.
+func (m *Machine) nextAttempt(i int32) int {
+	s := &m.states[i]
+	if s.polled {
+		return int(s.attempt)
+	}
+	return int(s.attempt) + 1
+}
+
 func (m *Machine) called(i int32, e *journal.Event) error {
 	d, err := data[journal.Call](e)
 	if err != nil {
 		return err
 	}
-	s := &m.states[i]
-	s.polled = s.phase == again
-	want := int(s.attempt) + 1
-	if s.polled {
-		want--
-	}
-	if s.phase == calling || s.phase == held || d.Attempt != want {
+	s, n := &m.states[i], m.node(i)
+	if d.Attempt != m.nextAttempt(i) {
 		return ErrOrder
 	}
 	if s.started.IsZero() {
 		s.started = e.Time
 	}
-	s.phase, s.attempt, s.permit, s.asked = calling, int32(want), false, 0
+	s.phase, s.attempt, s.permit, s.asked, s.blind = calling, int32(d.Attempt), false, 0, false
 	if s.more != nil {
 		s.more.waits = ""
 	}
@@ -271,7 +309,12 @@ func (m *Machine) called(i int32, e *journal.Event) error {
 			s.more.state = nil
 		}
 	}
-	m.inflight = append(m.inflight, i)
+	for _, e := range n.envs {
+		if !n.Urgent {
+			m.envs[e].righted = false
+		}
+	}
+	m.fly(i)
 	m.begin(i)
 	if m.lapsing > 0 {
 		m.use(i)
@@ -290,7 +333,7 @@ func (m *Machine) again(i int32, e *journal.Event) error {
 		m.fail(i, Canceled, d.Summary, "", e.Time)
 		return nil
 	}
-	s.phase, s.reason = again, d.Summary
+	s.phase, s.reason, s.polled = again, d.Summary, true
 	x := m.more(i)
 	x.waits, x.state, x.recheck = "time", d.State, d.Until
 	m.wakeAt(i, d.Until)
@@ -298,6 +341,7 @@ func (m *Machine) again(i int32, e *journal.Event) error {
 }
 
 func (m *Machine) done(i int32, e *journal.Event) error {
+	m.states[i].reason = ""
 	if e.Data != nil {
 		d, err := data[journal.Result](e)
 		if err != nil {
@@ -306,7 +350,6 @@ func (m *Machine) done(i int32, e *journal.Event) error {
 		m.take(i, d)
 	}
 	m.land(i)
-	m.mark(i, false)
 	m.close(i, Succeeded, e.Time)
 	return nil
 }
@@ -328,15 +371,6 @@ func (m *Machine) take(i int32, d *journal.Result) {
 	}
 }
 
-// mark notes whether the environment of stage i was left in a good state.
-func (m *Machine) mark(i int32, failed bool) {
-	if m.states[i].begun {
-		for _, e := range m.node(i).envs {
-			m.envs[e].failed = failed
-		}
-	}
-}
-
 // fail ends a leaf that did not succeed.
 func (m *Machine) fail(i int32, st Status, why, stack string, t time.Time) {
 	m.land(i)
@@ -348,7 +382,6 @@ func (m *Machine) fail(i int32, st Status, why, stack string, t time.Time) {
 	if stack != "" {
 		m.more(i).stack = stack
 	}
-	m.mark(i, true)
 	m.close(i, st, t)
 }
 
@@ -363,7 +396,7 @@ func (m *Machine) erred(i int32, e *journal.Event) error {
 		return nil
 	}
 	m.land(i)
-	s.phase, s.reason = erred, d.Text
+	s.phase, s.reason, s.polled = erred, d.Text, false
 	x := m.more(i)
 	x.waits, x.stack, x.recheck, x.state = "retry", d.Stack, d.Retry, nil
 	x.tries++
@@ -377,9 +410,6 @@ func (m *Machine) waits(i int32, e *journal.Event) error {
 		return err
 	}
 	s := &m.states[i]
-	if s.phase == calling || s.phase == held {
-		return ErrOrder
-	}
 	if s.phase != unknown {
 		s.phase = waiting
 	}
@@ -393,6 +423,9 @@ func (m *Machine) waits(i int32, e *journal.Event) error {
 		m.lock(i)
 	}
 	m.wakeAt(i, m.soonest(i, d.Recheck))
+	if s.phase == unknown && s.stop {
+		m.push(i) // it is not asked again
+	}
 	return nil
 }
 
@@ -401,12 +434,10 @@ func (m *Machine) lock(i int32) {
 	for _, e := range m.node(i).envs {
 		m.envs[e].queued = true
 	}
-	for _, j := range m.locked {
-		if j == i {
-			return
-		}
+	if s := &m.states[i]; !s.locked {
+		s.locked = true
+		m.locked = append(m.locked, i)
 	}
-	m.locked = append(m.locked, i)
 }
 
 func (m *Machine) passed(i int32, e *journal.Event) error {
@@ -425,8 +456,7 @@ func (m *Machine) passed(i int32, e *journal.Event) error {
 		m.close(i, Succeeded, e.Time)
 		return nil
 	}
-	x.withdrawn = false
-	m.lost--
+	m.regain(i)
 	s.phase, s.status, s.end = ended, Succeeded, e.Time
 	m.unbar()
 	return nil
@@ -470,14 +500,19 @@ func (m *Machine) chosen(i int32, e *journal.Event) error {
 		s.phase = active
 		return nil
 	}
-	if !d.Take {
-		m.drop(n.Children[0])
-		m.close(i, Skipped, e.Time)
-		return nil
+	m.decide(i, e.Time)
+	return nil
+}
+
+// decide takes When i on after its condition was decided.
+func (m *Machine) decide(i int32, t time.Time) {
+	s := &m.states[i]
+	if !s.more.take {
+		m.close(i, Skipped, t)
+		return
 	}
 	s.phase = active
-	m.enter(n.Children[0], e.Time)
-	return nil
+	m.enter(m.node(i).Children[0], t)
 }
 
 func (m *Machine) listed(i int32, e *journal.Event) error {
@@ -487,7 +522,7 @@ func (m *Machine) listed(i int32, e *journal.Event) error {
 	}
 	s := &m.states[i]
 	s.reason = fmt.Sprintf("%d items", len(d.Items))
-	m.more(i).items = d.Items
+	m.more(i).items, m.more(i).listed = d.Items, true
 	if m.prog == nil {
 		s.phase = active
 		return nil
@@ -515,6 +550,9 @@ func (m *Machine) grow(i int32, items []string) error {
 	b.count(first)
 	m.states = append(m.states, make([]state, len(m.extra)-int(first-b.base))...)
 	m.more(i).kids = b.kids
+	if m.carried != nil {
+		m.spend(first)
+	}
 	for _, c := range b.kids {
 		if m.node(c).uses > 0 {
 			m.expect(c)
@@ -558,6 +596,7 @@ func (m *Machine) took(i int32, e *journal.Event) error {
 			rest = append(rest, j)
 			continue
 		}
+		m.states[j].locked = false
 		m.push(j)
 	}
 	m.locked = rest
@@ -576,7 +615,7 @@ func (m *Machine) overrode(i int32, e *journal.Event) error {
 	case n.Kind == Gate && (s.phase == ready || s.phase == waiting || s.phase == held):
 		p := journal.Event{Time: e.Time, Kind: journal.Passed, Step: e.Step, Data: &journal.Pass{Text: "overridden by " + e.By}}
 		return m.passed(i, &p)
-	case s.phase == held || s.phase == unknown && n.Kind == Stage:
+	case n.Kind == Stage && s.phase == held:
 		s.reason = "overridden by " + e.By
 		m.close(i, Succeeded, e.Time)
 	case s.phase == waiting:

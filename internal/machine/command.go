@@ -42,10 +42,11 @@ func (m *Machine) Pop(now time.Time) Command {
 	if m.Status.Done() || m.prog == nil || m.Begun.IsZero() {
 		return Command{}
 	}
-	if n := len(m.stops); n > 0 {
-		i := m.stops[n-1]
-		m.stops = m.stops[:n-1]
-		return Command{Do: Stop, Node: i}
+	for len(m.stops) > 0 {
+		i := m.stops[0]
+		if m.stops = m.stops[1:]; m.states[i].phase == calling && m.states[i].stop {
+			return Command{Do: Stop, Node: i}
+		}
 	}
 	for m.head < len(m.ready) {
 		i := m.ready[m.head]
@@ -77,6 +78,15 @@ func (m *Machine) command(i int32, now time.Time) Command {
 		return Command{}
 	}
 	switch s.phase {
+	case idle, calling, held, ended, dropped:
+		return Command{}
+	case active:
+		return m.late(i, now)
+	}
+	if m.overdue(n, now) {
+		return Command{Do: Refuse, Node: i, Text: timeIsUp}
+	}
+	switch s.phase {
 	case again, erred:
 		if at := s.more.recheck; now.Before(at) {
 			m.wakeAt(i, at)
@@ -85,32 +95,51 @@ func (m *Machine) command(i int32, now time.Time) Command {
 		return m.callable(i, now)
 	case unknown:
 		switch {
+		case s.stop && (!n.Observes || s.blind || s.more != nil && s.more.waits != ""):
+			return Command{Do: Refuse, Node: i, Text: "canceled; a crash hid whether it was done"}
 		case n.Observes && !s.blind:
 			return m.question(Observe, i)
 		case n.AskPerson:
 			return Command{Do: Wait, Node: i, Text: "a crash hid whether it was done; retry it or override it"}
 		}
 		return m.callable(i, now)
-	case active:
-		if s.more != nil && !s.more.deadline.IsZero() {
-			if now.Before(s.more.deadline) {
-				m.wakeAt(i, s.more.deadline)
-				return Command{}
-			}
-			return Command{Do: Abandon, Node: i}
-		}
-	case ready, waiting:
-		switch n.Kind {
-		case Gate:
-			return m.question(Ask, i)
-		case When:
-			return m.question(Choose, i)
-		case ForEach:
-			return m.question(Items, i)
-		}
-		return m.callable(i, now)
 	}
-	return Command{}
+	switch n.Kind {
+	case Gate:
+		return m.question(Ask, i)
+	case When:
+		return m.question(Choose, i)
+	case ForEach:
+		return m.question(Items, i)
+	}
+	return m.callable(i, now)
+}
+
+const timeIsUp = "the time for what is done finally is up"
+
+// late returns what is to be done about node i, which is under way: if it is a
+// Finally that is in Do, that has its time.
+func (m *Machine) late(i int32, now time.Time) Command {
+	s := &m.states[i]
+	switch {
+	case m.node(i).Kind != Finally || s.cursor == 0:
+		return Command{}
+	case now.Before(s.more.deadline):
+		m.wakeAt(i, s.more.deadline)
+		return Command{}
+	}
+	return Command{Do: Abandon, Node: i}
+}
+
+// overdue reports whether n is in the Do of a Finally of which the time is up.
+func (m *Machine) overdue(n *Node, now time.Time) bool {
+	for n.Bound >= 0 {
+		if !now.Before(m.states[n.Bound].more.deadline) {
+			return true
+		}
+		n = m.node(n.Bound)
+	}
+	return false
 }
 
 // callable returns what is to be done so that stage i is called: the gates
@@ -118,17 +147,12 @@ func (m *Machine) command(i int32, now time.Time) Command {
 // enters that (E3).
 func (m *Machine) callable(i int32, now time.Time) Command {
 	s, n := &m.states[i], m.node(i)
-	if n.Bound >= 0 {
-		if by := m.more(n.Bound).deadline; !by.IsZero() && !now.Before(by) {
-			return Command{Do: Refuse, Node: i, Text: "the time for what is done finally is up"}
-		}
-	}
-	if s.phase != again && !s.begun {
+	if !s.begun {
 		if g, bad := m.lapsed(i, now); bad {
 			return m.closedBefore(i, g)
 		}
 	}
-	if s.phase != again && n.Guarded && !n.Urgent && m.passer(n.Name) == "" {
+	if !s.polled && n.Guarded && !n.Urgent && m.passer(n.Name) == "" {
 		if x := s.more; !s.permit || !x.lapses.IsZero() && !now.Before(x.lapses) {
 			return m.question(Permit, i)
 		}

@@ -12,16 +12,12 @@ func (m *Machine) enter(i int32, t time.Time) {
 	if n.Parent >= 0 && m.states[n.Parent].stop && !n.Urgent {
 		s.stop = true
 	}
-	if s.stop {
-		for _, c := range n.Children {
-			m.drop(c)
-		}
-		m.close(i, Canceled, t)
-		return
-	}
 	switch n.Kind {
 	case Sequence, OnFailure, Finally:
 		s.phase, s.cursor = active, 0
+		if s.stop && n.Kind != Sequence {
+			m.drop(n.Children[1], false) // nothing is begun, so there is no way out of it
+		}
 		if len(n.Children) == 0 {
 			m.close(i, Succeeded, t)
 			return
@@ -37,8 +33,16 @@ func (m *Machine) enter(i int32, t time.Time) {
 // reach makes a leaf ready.
 func (m *Machine) reach(i int32, t time.Time) {
 	s, n := &m.states[i], m.node(i)
+	if s.stop {
+		m.close(i, Canceled, t)
+		return
+	}
 	s.phase = ready
 	if len(m.carried) > 0 && m.resume(i, t) {
+		return
+	}
+	if s.more != nil && s.more.listed { // its items stay as they were decided (R8a)
+		m.open(i, s.more.kids, t)
 		return
 	}
 	if by := m.passer(n.Name); by != "" && n.Kind == Gate {
@@ -46,18 +50,31 @@ func (m *Machine) reach(i int32, t time.Time) {
 		m.close(i, Succeeded, t)
 		return
 	}
-	if n.Expires > 0 {
-		m.wakeAt(i, t.Add(n.Expires))
-	}
+	m.patience(i)
 	m.push(i)
+}
+
+// patience has gate i looked at when it expires.
+func (m *Machine) patience(i int32) {
+	if n := m.node(i); n.Expires > 0 {
+		m.wakeAt(i, m.states[i].since.Add(n.Expires))
+	}
 }
 
 // close ends node i with a final status, and tells its parent.
 func (m *Machine) close(i int32, st Status, t time.Time) {
-	s := &m.states[i]
+	s, n := &m.states[i], m.node(i)
 	s.phase, s.status, s.end = ended, st, t
+	switch {
+	case n.Kind == Stage && st.OK():
+		m.right(i)
+	case n.Kind == Stage:
+		m.spoil(i)
+	case n.Kind == When && len(n.Children) > 0:
+		m.drop(n.Children[0], !st.OK())
+	}
 	m.settle(i)
-	p := m.node(i).Parent
+	p := n.Parent
 	if p < 0 || m.states[p].phase != active {
 		return
 	}
@@ -73,7 +90,7 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 		skipped := st == Skipped && c.Kind == Gate
 		if !st.OK() || skipped {
 			for _, rest := range n.Children[c.Pos+1:] {
-				m.drop(rest)
+				m.drop(rest, !skipped)
 			}
 			m.close(parent, st, t)
 			return
@@ -92,38 +109,78 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 		case c.Pos == 1:
 			m.close(parent, m.states[n.Children[0]].status, t)
 		case st.OK() || !m.states[child].begun:
-			m.drop(n.Children[1])
+			m.drop(n.Children[1], false)
 			m.close(parent, st, t)
 		default:
 			s.cursor = 1
 			m.enter(n.Children[1], t)
 		}
 	case Finally:
-		if c.Pos == 1 {
+		switch do := &m.states[n.Children[1]]; {
+		case c.Pos == 1:
 			of := m.states[n.Children[0]].status
 			if of.OK() && !st.OK() {
 				of = st
 			}
 			m.close(parent, of, t)
-			return
+		case do.phase == dropped:
+			m.close(parent, st, t)
+		default:
+			s.cursor = 1
+			m.limit(parent, t)
+			m.enter(n.Children[1], t)
 		}
-		s.cursor = 1
-		m.more(parent).deadline = t.Add(n.Within)
-		m.wakeAt(parent, t.Add(n.Within))
-		m.enter(n.Children[1], t)
 	}
 }
 
-// drop says that node i, which was not reached, never will be.
-func (m *Machine) drop(i int32) {
+// limit sets the deadline of Finally i, of which Do is about to be reached.
+func (m *Machine) limit(i int32, t time.Time) {
+	by := t.Add(m.node(i).Within)
+	m.more(i).deadline = by
+	m.wakeAt(i, by)
+}
+
+// drop says that node i, which was not reached, never will be; lost, if that is
+// because another did not succeed.
+func (m *Machine) drop(i int32, lost bool) {
 	s := &m.states[i]
 	if s.phase != idle {
 		return
 	}
 	s.phase = dropped
+	if lost {
+		m.spoil(i)
+	}
 	m.settle(i)
 	for _, c := range m.children(i) {
-		m.drop(c)
+		m.drop(c, lost)
+	}
+}
+
+// spoil notes that node i did not do what it should in its environments.
+func (m *Machine) spoil(i int32) {
+	s := &m.states[i]
+	if s.spoiled {
+		return
+	}
+	for _, e := range m.node(i).envs {
+		s.spoiled = true
+		m.envs[e].bad++
+	}
+}
+
+// right notes that stage i succeeded. If it is a way out of a failure, it has
+// put right what went wrong in its environment.
+func (m *Machine) right(i int32) {
+	n := m.node(i)
+	if len(n.envs) == 0 || !n.Urgent || m.envs[n.envs[0]].bad == 0 {
+		return
+	}
+	for c, p := i, n.Parent; p >= 0; c, p = p, m.node(p).Parent {
+		if m.node(p).Kind == OnFailure && m.node(c).Pos == 1 {
+			m.envs[n.envs[0]].righted = true
+			return
+		}
 	}
 }
 
@@ -154,6 +211,8 @@ func (m *Machine) cancel(i int32, t time.Time) {
 	case s.phase == idle:
 	case s.phase == calling:
 		m.stops = append(m.stops, i)
+	case s.phase == unknown:
+		m.push(i) // whether it was done is asked for once more
 	case s.phase != active:
 		m.close(i, Canceled, t)
 	case n.Kind == Group || n.Kind == ForEach:
@@ -267,7 +326,7 @@ func (m *Machine) forgo(i, pos int32, st Status) {
 		if m.states[c].phase != idle {
 			continue
 		}
-		m.drop(c)
+		m.drop(c, !st.Done())
 		if st.Done() {
 			m.states[c].phase, m.states[c].status = ended, st
 		}
@@ -276,18 +335,18 @@ func (m *Machine) forgo(i, pos int32, st Status) {
 	}
 }
 
-// haste stops the other children of a group that fails fast.
+// haste stops the other children of a group that fails fast. First it lets those
+// be that were not begun, for a place that becomes free is not for them.
 func (m *Machine) haste(i int32, t time.Time) {
 	m.states[i].failing = true
 	for _, c := range m.children(i) {
-		switch m.states[c].phase {
-		case idle:
-			m.drop(c)
+		if m.states[c].phase == idle {
+			m.drop(c, true)
 			m.states[i].left--
-		case ended, dropped:
-		default:
-			m.cancel(c, t)
 		}
+	}
+	for _, c := range m.children(i) {
+		m.cancel(c, t)
 	}
 }
 

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -29,16 +30,13 @@ func (m *Machine) event(k journal.Kind, i int32, now time.Time, data any) journa
 
 // Called returns the intent to call the hook of stage i (J3).
 func (m *Machine) Called(i int32, now time.Time) journal.Event {
-	s, n := &m.states[i], m.node(i)
+	n := m.node(i)
 	if len(m.calls) == 0 {
 		m.calls = make([]journal.Call, max(1, min(256, len(m.states)/4)))
 	}
 	c := &m.calls[0]
 	m.calls = m.calls[1:]
-	*c = journal.Call{Attempt: int(s.attempt) + 1, Key: m.Key(i), Token: m.Token(i), Input: m.InputDigest(n)}
-	if s.phase == again {
-		c.Attempt--
-	}
+	*c = journal.Call{Attempt: m.nextAttempt(i), Key: m.Key(i), Token: m.Token(i), Input: m.InputDigest(n)}
 	return m.event(journal.Called, i, now, c)
 }
 
@@ -65,16 +63,20 @@ func (m *Machine) Key(i int32) string {
 // Most bytes of a summary, and of the text of an error.
 const maxText = 4 << 10
 
-// Clip cuts s to what is recorded of a text for people.
+// Clip cuts s to what is recorded of a text for people. What is not UTF-8 is
+// replaced, as it would be in the journal (J7).
 func Clip(s string) string {
-	if len(s) <= maxText {
+	if len(s) > maxText {
+		end := maxText - len("…")
+		for n := 0; n < utf8.UTFMax-1 && !utf8.RuneStart(s[end]); n++ {
+			end--
+		}
+		s = s[:end] + "…"
+	}
+	if utf8.ValidString(s) {
 		return s
 	}
-	s = s[:maxText-len("…")]
-	for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-utf8.UTFMax):]) {
-		s = s[:len(s)-1]
-	}
-	return s + "…"
+	return Clip(strings.ToValidUTF8(s, string(utf8.RuneError)))
 }
 
 // Returned returns the event for what the hook of stage i gave back. A stack
@@ -95,10 +97,11 @@ func (m *Machine) Returned(i int32, out stage.Output, err error, stack string, n
 		if len(out.State) > stage.MaxState {
 			return m.event(journal.Failed, i, now, &journal.Reason{Text: fmt.Sprintf("returned %d bytes of state; want at most %d", len(out.State), stage.MaxState)})
 		}
-		if len(out.State) > 0 && !json.Valid(out.State) {
-			return m.event(journal.Failed, i, now, &journal.Reason{Text: "returned state that is not JSON"})
+		state, err := compact(out.State)
+		if err != nil {
+			return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip("returned state that is not JSON: " + err.Error())})
 		}
-		return m.event(journal.Again, i, now, &journal.Pause{Until: now.Add(out.Again), Summary: Clip(out.Summary), State: out.State})
+		return m.event(journal.Again, i, now, &journal.Pause{Until: now.Add(out.Again), Summary: Clip(out.Summary), State: state})
 	}
 	if len(n.Produces)+len(n.Gives)+len(out.Artifacts)+len(out.Values)+len(out.Summary) == 0 {
 		return m.event(journal.Done, i, now, nil)
@@ -111,6 +114,14 @@ func (m *Machine) Returned(i int32, out stage.Output, err error, stack string, n
 		return m.event(journal.Failed, i, now, &journal.Reason{Text: Clip(err.Error())})
 	}
 	return m.event(journal.Done, i, now, r)
+}
+
+// compact returns state in the form in which a journal gives it back (J7).
+func compact(state json.RawMessage) (json.RawMessage, error) {
+	if len(state) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(state)
 }
 
 // unsuccessful returns the event for an error, which says no or could not.
@@ -206,10 +217,8 @@ func (m *Machine) retryAt(i int32, now time.Time) time.Time {
 	if most <= 0 {
 		most = 15 * time.Minute
 	}
-	for range tries {
-		if wait *= 2; wait >= most {
-			break
-		}
+	for ; tries > 0 && wait < most; tries-- {
+		wait += min(wait, most-wait)
 	}
 	wait = min(wait, most)
 	h := fnv.New64a()
@@ -224,6 +233,10 @@ func (m *Machine) retryAt(i int32, now time.Time) time.Time {
 func (m *Machine) Decided(i int32, d gate.Decision, err error, subject artifact.Digest, now time.Time) (journal.Event, bool) {
 	s, n := &m.states[i], m.node(i)
 	expired := n.Kind == Gate && n.Expires > 0 && !now.Before(s.since.Add(n.Expires))
+	if err == nil && d.Verdict == gate.Passed && past(d.Recheck, now) {
+		err = fmt.Errorf("it passes until %v only, which is over", d.Recheck.UTC())
+		m.Defer(i, m.AskAgain(i, d, err, now))
+	}
 	if err == nil && d.Verdict == gate.Passed {
 		k := journal.Passed
 		if n.Kind == Stage {
@@ -235,6 +248,9 @@ func (m *Machine) Decided(i int32, d gate.Decision, err error, subject artifact.
 		return m.event(journal.Rejected, i, now, &journal.Rejection{Text: Clip(d.Reason)}), true
 	}
 	w := journal.Wait{For: waitsFor(d.For), Text: Clip(d.Reason), Recheck: d.Recheck, Subject: subject}
+	if past(d.Recheck, now) {
+		w.Recheck = time.Time{}
+	}
 	if err != nil {
 		w = journal.Wait{For: "check", Text: Clip("could not be answered: " + err.Error()), Subject: subject}
 	}
@@ -253,8 +269,11 @@ func (m *Machine) AskAgain(i int32, d gate.Decision, err error, now time.Time) t
 	x := m.more(i)
 	if err == nil {
 		x.erring = time.Time{}
-		if d.Verdict == gate.Rejected { // by a gate of an environment, which may yet pass
+		switch {
+		case d.Verdict == gate.Rejected: // by a gate of an environment, which may yet pass
 			return now.Add(time.Minute)
+		case past(d.Recheck, now):
+			return now.Add(time.Second)
 		}
 		return d.Recheck
 	}
@@ -263,6 +282,9 @@ func (m *Machine) AskAgain(i int32, d gate.Decision, err error, now time.Time) t
 	}
 	return now.Add(min(max(now.Sub(x.erring)/2, time.Second), 5*time.Minute))
 }
+
+// past reports whether t is set and is not to come.
+func past(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 func waitsFor(w gate.Waits) string {
 	switch w {
@@ -343,7 +365,7 @@ func (m *Machine) Abandoned(i int32, now time.Time) (events []journal.Event, nod
 			}
 		case n.Name != "":
 			nodes = append(nodes, i)
-			events = append(events, m.event(journal.Failed, i, now, &journal.Reason{Text: "the time for what is done finally is up"}))
+			events = append(events, m.event(journal.Failed, i, now, &journal.Reason{Text: timeIsUp}))
 		}
 	}
 	walk(m.node(i).Children[1])
@@ -366,19 +388,38 @@ func (m *Machine) Finished(now time.Time) journal.Event {
 	return journal.Event{Time: now, Kind: journal.Ended, Epoch: m.Epoch, Data: &end}
 }
 
-// failures says what failed, in the order of the tree (R4).
+// reached reports whether something in node i was reached.
+func (m *Machine) reached(i int32) bool {
+	for _, c := range m.children(i) {
+		if !m.states[c].since.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+// failures says what failed, in the order of the tree (R4), or, if nothing did
+// in the end, what was canceled when something failed before.
 func (m *Machine) failures() string {
+	text := m.ends(func(s *state) bool { return s.status == Failed || s.status == Errored })
+	if text == "" {
+		text = m.ends(func(s *state) bool { return s.status == Canceled })
+	}
+	return Clip(text)
+}
+
+// ends says how the innermost steps ended that are bad.
+func (m *Machine) ends(bad func(s *state) bool) string {
 	var b strings.Builder
 	m.Walk(func(i int32) {
 		s, n := &m.states[i], m.node(i)
-		leaf := n.Kind == Stage || n.Kind == Gate
-		if !leaf || s.phase != ended || s.status != Failed && s.status != Errored || b.Len() > maxText {
+		if n.Name == "" || s.phase != ended || !bad(s) || m.reached(i) || b.Len() > maxText {
 			return
 		}
 		if b.Len() > 0 {
 			b.WriteString("; ")
 		}
-		fmt.Fprintf(&b, "%s: %s", n.Name, s.reason)
+		fmt.Fprintf(&b, "%s: %s", n.Name, cmp.Or(s.reason, s.status.String()))
 	})
-	return Clip(b.String())
+	return b.String()
 }

@@ -200,13 +200,13 @@ func (e *Environment) Next() []string {
 func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []journal.Event) {
 	n := m.node(i)
 	me := Visitor{Run: m.Run, Started: m.Begun}
-	other, yields := e.before(me, n.Newest)
+	other, yields := e.before(me, n.Newest && !n.Urgent)
 	switch {
 	case yields:
 		return []journal.Event{{Time: now, Kind: journal.Superseded, Epoch: m.Epoch, Data: &journal.Successor{Run: other.Run}}}, nil
 	case other.Run == "":
 		t := e.Token + 1
-		return []journal.Event{m.event(journal.Took, i, now, &journal.Entry{Environment: e.Name, Token: t, Previous: e.Live})},
+		return []journal.Event{m.event(journal.Took, i, now, &journal.Entry{Environment: e.Name, Token: t, Previous: m.found(e)})},
 			[]journal.Event{{Time: now, Kind: journal.Taken, By: m.Run, Data: &journal.Hold{Token: t, Started: m.Begun}}}
 	}
 	why := "run " + other.Run + " is there"
@@ -220,6 +220,15 @@ func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []j
 		env = append(env, journal.Event{Time: now, Kind: journal.Queued, By: m.Run, Data: &journal.Arrival{Started: m.Begun}})
 	}
 	return run, env
+}
+
+// found returns what e held before the run: what is live there, unless that is
+// of this run, which comes back (R7).
+func (m *Machine) found(e *Environment) artifact.Set {
+	if last, env := e.last(), m.env(e.Name); last != nil && last.Run == m.Run && env != nil {
+		return env.previous
+	}
+	return e.Live
 }
 
 // Leaving returns what to record when the run has no more use for e.

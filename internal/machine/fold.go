@@ -57,33 +57,29 @@ func (m *Machine) under(events []journal.Event, program func(string, artifact.Di
 	return m, nil
 }
 
-// adopt returns a machine that goes on under p from where m is (R2). What was
-// done stays done, if its name is in p. Votes are void: a gate is asked anew,
-// unless a stage behind it began.
+// carried is how far a step was under an older definition.
+type carried struct {
+	state
+	kind Kind
+}
+
+// adopt returns a machine that goes on under p from where m, which has no
+// program, is (R2). What was done stays done, if its name is in p. Votes are
+// void: a gate is asked anew, unless a stage behind it began.
 func (m *Machine) adopt(p *Program, t time.Time) *Machine {
 	to := New(m.Run, p)
 	to.Begun, to.Length, to.Beginning, to.Definition = m.Begun, m.Length, m.Beginning, m.Definition
 	to.Owner, to.Epoch, to.Status = m.Owner, m.Epoch, m.Status
 	to.Artifacts, to.Values = maps.Clone(m.Artifacts), maps.Clone(m.Values)
-	to.overridden, to.votes = slices.Clone(m.overridden), maps.Clone(m.votes)
-	to.carried = make(map[string]state, len(m.names))
+	to.overridden, to.votes, to.redone = slices.Clone(m.overridden), maps.Clone(m.votes), slices.Clone(m.redone)
+	to.carried, to.used = make(map[string]carried, len(m.names)), map[int32]bool{}
 	for name, i := range m.names {
-		to.carried[name] = m.states[i]
+		to.carried[name] = carried{m.states[i], m.node(i).Kind}
 	}
-	used := map[string]bool{}
-	for name := range m.names {
-		if i, ok := p.names[name]; ok && p.nodes[i].Kind == Stage && to.carried[name].begun {
-			to.gatesBefore(i, func(g int32) { used[to.node(g).Name] = true })
-		}
-	}
-	for name, i := range m.names {
-		if c := to.carried[name]; m.node(i).Kind == Gate && !used[name] {
-			to.carried[name] = state{phase: dropped, gen: c.gen + 1}
-		}
-	}
+	to.spend(0)
 	for _, e := range m.envs {
 		env := &to.envs[to.envIndex(e.name)]
-		env.held, env.queued, env.token, env.previous, env.failed = e.held, e.queued, e.token, e.previous, e.failed
+		env.held, env.queued, env.token, env.previous = e.held, e.queued, e.token, e.previous
 	}
 	to.enter(0, t)
 	for i := range to.envs {
@@ -98,56 +94,76 @@ func (m *Machine) adopt(p *Program, t time.Time) *Machine {
 	return to
 }
 
-// resume takes node i, which is reached under a new definition, to where it was
+// spend notes the gates before those of the nodes from first on that were
+// called under the older definition.
+func (m *Machine) spend(first int32) {
+	for i := first; int(i) < len(m.states); i++ {
+		if n := m.node(i); n.Kind == Stage && m.carried[n.Name].begun {
+			m.gatesBefore(i, func(g int32) { m.used[g] = true })
+		}
+	}
+}
+
+// resume takes leaf i, which is reached under a new definition, to where it was
 // under the old one, and reports whether there is nothing else to do.
 func (m *Machine) resume(i int32, t time.Time) bool {
-	c, ok := m.carried[m.node(i).Name]
+	s, n := &m.states[i], m.node(i)
+	c, ok := m.carried[n.Name]
 	if !ok {
 		return false
 	}
-	s, n := &m.states[i], m.node(i)
 	delete(m.carried, n.Name) // it was one step, and is resumed once
 	s.gen, s.attempt = c.gen, c.attempt
-	if c.phase == dropped || c.phase == ready || c.phase == waiting && n.Kind != Stage {
+	switch {
+	case c.phase == idle:
+		return false
+	case m.anew(i, c.born), c.phase == ended && c.status.OK() && c.kind != n.Kind, n.Kind == Gate && c.open() && !m.used[i]:
+		s.gen++
+		return false
+	case !c.begun && (c.phase == ready || c.phase == waiting):
 		return false
 	}
+	s.since, s.started, s.reason, s.polled = c.since, c.started, c.reason, c.polled
 	if x := c.more; x != nil {
 		s.more = &more{waits: x.waits, recheck: x.recheck, state: x.state, votes: x.votes, subject: x.subject, stack: x.stack, tries: x.tries, take: x.take}
 	}
-	s.since, s.started, s.reason = c.since, c.started, c.reason
 	if c.begun {
 		m.begin(i)
 	}
 	switch {
 	case c.phase == ended:
-		if n.Kind == Stage && !c.status.OK() {
-			m.mark(i, true)
-		}
 		m.close(i, c.status, c.end)
+		return true
 	case n.Kind == When && c.phase == active:
-		s.phase = active
-		if !c.more.take {
-			m.drop(n.Children[0])
-			m.close(i, Skipped, t)
-			return true
-		}
-		m.enter(n.Children[0], t)
+		m.decide(i, t)
+		return true
 	case n.Kind == ForEach && c.phase == active:
-		m.more(i).items = c.more.items
+		m.more(i).listed, m.more(i).items = true, c.more.items
 		if m.broken = m.grow(i, c.more.items); m.broken == nil {
 			m.open(i, m.children(i), t)
 		}
+		return true
 	case c.phase == calling:
 		s.phase = unknown
-		if c.polled {
-			s.phase = again
-		}
-		m.push(i)
-	case c.phase == waiting:
-		m.push(i)
+	case c.phase == waiting: // for something that is asked for anew
+		m.more(i).waits, m.more(i).votes = "", nil
 	default:
 		s.phase = c.phase
-		m.push(i)
 	}
+	m.push(i)
 	return true
+}
+
+// open reports whether c, a gate, lets through or may do so yet.
+func (c *carried) open() bool {
+	return c.phase == ready || c.phase == waiting || c.phase == ended && c.status == Succeeded
+}
+
+// anew reports whether leaf i, which was reached at the given length of the
+// journal, is to be reached anew, for a step before it was done anew since.
+func (m *Machine) anew(i, born int32) bool {
+	return slices.ContainsFunc(m.redone, func(r redo) bool {
+		j, ok := m.names[r.step]
+		return ok && born < r.length && i != j && m.follows(i, j)
+	})
 }

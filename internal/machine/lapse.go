@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/pipeline/journal"
@@ -26,8 +27,8 @@ func (m *Machine) gatesBefore(i int32, f func(gate int32)) {
 				}
 			}
 		case Group:
-			if n.Needs != nil && n.Needs[pos] > 0 {
-				if !m.trailingNodes(n, pos, f) {
+			if n.before != nil && len(n.before[pos]) > 0 {
+				if !m.trailingNodes(n, pos, f, map[int32]bool{}) {
 					return
 				}
 			}
@@ -41,21 +42,23 @@ func (m *Machine) gatesBefore(i int32, f func(gate int32)) {
 }
 
 // trailing calls f for the gates that end node i, and reports whether it has
-// nothing but gates.
+// nothing but gates. What was not taken is nothing.
 func (m *Machine) trailing(i int32, f func(gate int32)) bool {
 	n := m.node(i)
-	switch n.Kind {
-	case Gate:
+	switch {
+	case n.Kind == Gate:
 		f(i)
 		return true
-	case Stage:
+	case n.Kind == Stage || n.works && !n.asks:
 		return false
-	case Sequence:
+	case n.Kind == Sequence:
 		for k := len(n.Children) - 1; k >= 0; k-- {
 			if !m.trailing(n.Children[k], f) {
 				return false
 			}
 		}
+		return true
+	case n.Kind == When && m.states[i].status == Skipped:
 		return true
 	}
 	only := true
@@ -69,19 +72,18 @@ func (m *Machine) trailing(i int32, f func(gate int32)) bool {
 }
 
 // trailingNodes does the same for the nodes of a graph that come before the one
-// at pos.
-func (m *Machine) trailingNodes(n *Node, pos int32, f func(gate int32)) bool {
+// at pos, each of which is looked at once.
+func (m *Machine) trailingNodes(n *Node, pos int32, f func(gate int32), seen map[int32]bool) bool {
 	only := true
-	for before, after := range n.After {
-		for _, next := range after {
-			if next != pos {
-				continue
-			}
-			if !m.trailing(n.Children[before], f) {
-				only = false
-			} else if n.Needs[before] > 0 {
-				only = m.trailingNodes(n, int32(before), f) && only
-			}
+	for _, before := range n.before[pos] {
+		if seen[before] {
+			continue
+		}
+		seen[before] = true
+		if !m.trailing(n.Children[before], f) {
+			only = false
+		} else if len(n.before[before]) > 0 {
+			only = m.trailingNodes(n, before, f, seen) && only
 		}
 	}
 	return only
@@ -90,7 +92,7 @@ func (m *Machine) trailingNodes(n *Node, pos int32, f func(gate int32)) bool {
 // lapsed returns the gate before stage i of which the pass is not good at the
 // given time, and false if there is none.
 func (m *Machine) lapsed(i int32, now time.Time) (bad int32, found bool) {
-	if m.lapsing == 0 && m.lost == 0 {
+	if m.lapsing == 0 && len(m.lost) == 0 {
 		return 0, false
 	}
 	m.gatesBefore(i, func(g int32) {
@@ -130,14 +132,19 @@ func (m *Machine) withdraw(i int32, e *journal.Event) error {
 	if !x.lapses.IsZero() {
 		m.lapsing--
 	}
-	m.lost++
+	m.lost = append(m.lost, i)
 	x.withdrawn, x.lapses = true, time.Time{}
 	s.phase, s.status, s.end, s.reason = ready, Pending, time.Time{}, d.Text
-	if n := m.node(i); n.Expires > 0 {
-		m.wakeAt(i, s.since.Add(n.Expires))
-	}
+	m.patience(i)
 	m.push(i)
 	return nil
+}
+
+// regain says that gate i, of which the pass was withdrawn, has passed again or
+// is asked as if it never had.
+func (m *Machine) regain(i int32) {
+	m.states[i].more.withdrawn = false
+	m.lost = slices.DeleteFunc(m.lost, func(g int32) bool { return g == i })
 }
 
 // unbar lets the stages behind a gate that was withdrawn try again.

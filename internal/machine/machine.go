@@ -42,15 +42,17 @@ type Machine struct {
 	locked   []int32 // stages that wait for an environment
 	head     int     // of ready: what is before it was popped
 	lapsing  int     // passes that lapse and have not been used
-	lost     int     // passes withdrawn and not given again
+	lost     []int32 // gates of which the pass was withdrawn and not given again
 	barred   []int32 // stages behind one of those; see Pop
 	tickets  uint32  // given out for questions; see Command.Ticket
 	timers   timers
 
-	stopped    string           // why the run was canceled
-	successor  string           // the run that superseded this one
-	carried    map[string]state // of the steps of an older definition, by name; see adopt
-	broken     error            // what adopt could not do
+	stopped    string             // why the run was canceled
+	successor  string             // the run that superseded this one
+	carried    map[string]carried // the steps of an older definition, by name; see adopt
+	used       map[int32]bool     // gates with a stage behind them that was called under it
+	broken     error              // what adopt could not do
+	redone     []redo
 	overridden []Override
 	votes      map[string]bool // IDs of votes recorded
 
@@ -94,13 +96,17 @@ type state struct {
 	settled bool   // counts no longer for its environments
 	failing bool   // of a group that fails fast: a child failed
 	permit  bool   // of a stage: the gates of its environment let it begin
-	polled  bool   // of a stage that is called: the call goes on with one that asked to be called again
+	polled  bool   // of a stage: the next call, or the one under way, goes on with one that asked to be called again
+	locked  bool   // is in Machine.locked
+	spoiled bool   // counts in envState.bad
 
 	// Not recorded.
 	asked uint32 // ticket of the question that is being answered; 0 if none
 	stale bool   // something happened since it was asked
 	blind bool   // of a stage: it cannot be observed
 
+	slot    int32 // of a stage that is called: its place in Machine.inflight, from 1
+	born    int32 // length of the journal when it was reached; only in a machine without a program
 	gen     int32 // times it was reset by a person
 	attempt int32
 	left    int32 // of a group: children that have not ended
@@ -131,6 +137,7 @@ type more struct {
 	need      []int32   // of a group: how many have yet to succeed, by position
 	queue     []int32   // of a group: positions that Max holds up
 	kids      []int32   // of a ForEach
+	listed    bool      // of a ForEach: its items are decided
 	items     []string
 	deadline  time.Time // of a Finally that is in Do
 }
@@ -143,7 +150,8 @@ type envState struct {
 	queued    bool
 	token     int64
 	previous  artifact.Set
-	failed    bool // a stage there ended badly, and nothing succeeded there since
+	bad       int32 // stages there that did not succeed, or will not be reached because another did not
+	righted   bool  // since then a way out succeeded there
 }
 
 // New returns the machine of a run that has not begun. A nil program makes a
@@ -223,17 +231,17 @@ func (m *Machine) lookup(e *journal.Event) (int32, bool) {
 		return i, ok
 	}
 	n := Node{Kind: Stage, Name: e.Step, Parent: -1, Bound: -1}
-	switch e.Kind {
-	case journal.Waiting, journal.Voted, journal.Passed, journal.Rejected, journal.Withdrawn:
+	if k, sure := about(e.Kind); sure {
+		n.Kind = k
+	} else if e.Kind == journal.Waiting || e.Kind == journal.Voted {
 		n.Kind = Gate
-	case journal.Chosen:
-		n.Kind = When
-	case journal.Listed:
-		n.Kind = ForEach
 	}
 	i = int32(len(m.extra))
 	m.extra = append(m.extra, n)
-	m.states = append(m.states, state{phase: ready, since: e.Time})
+	m.states = append(m.states, state{phase: ready, since: e.Time, born: int32(m.Length)})
+	if e.Kind == journal.Overridden { // perhaps before it is reached
+		m.states[i] = state{}
+	}
 	m.names[e.Step] = i
 	return i, true
 }
@@ -241,17 +249,34 @@ func (m *Machine) lookup(e *journal.Event) (int32, bool) {
 // loosen lets node i of a machine without a program take event e: what kind of
 // node it is shows late, and so does that it was reached anew.
 func (m *Machine) loosen(i int32, e *journal.Event) {
-	s, n := &m.states[i], &m.extra[i]
+	s := &m.states[i]
+	if k, sure := about(e.Kind); sure {
+		m.extra[i].Kind = k
+	}
 	switch e.Kind {
-	case journal.Called, journal.Took, journal.Permitted:
-		n.Kind = Stage
-	case journal.Voted, journal.Withdrawn, journal.Retried, journal.Overridden:
+	case journal.Withdrawn, journal.Retried, journal.Overridden:
 		return
 	}
-	if s.phase == ended || s.phase == idle || s.phase == dropped || s.phase == active {
+	if s.phase == ended || s.phase == idle || s.phase == active {
 		m.reset(i)
-		s.phase, s.since = ready, e.Time
+		s.phase, s.since, s.born = ready, e.Time, int32(m.Length)
 	}
+}
+
+// about returns the kind of node that events of kind k are about, and false if
+// there are several.
+func about(k journal.Kind) (of Kind, sure bool) {
+	switch k {
+	case journal.Called, journal.Again, journal.Done, journal.Erred, journal.Held, journal.Permitted, journal.Took:
+		return Stage, true
+	case journal.Passed, journal.Rejected, journal.Withdrawn:
+		return Gate, true
+	case journal.Chosen:
+		return When, true
+	case journal.Listed:
+		return ForEach, true
+	}
+	return 0, false
 }
 
 // Node returns the node with the given index.
@@ -273,13 +298,18 @@ func (m *Machine) Calling(i int32, attempt int) bool {
 	return s.phase == calling && int(s.attempt) == attempt
 }
 
+// fly and land count the hooks that are called.
+func (m *Machine) fly(i int32) {
+	m.inflight = append(m.inflight, i)
+	m.states[i].slot = int32(len(m.inflight))
+}
+
 func (m *Machine) land(i int32) {
-	for k, j := range m.inflight {
-		if j == i {
-			last := len(m.inflight) - 1
-			m.inflight[k] = m.inflight[last]
-			m.inflight = m.inflight[:last]
-			return
-		}
+	s := &m.states[i]
+	if s.slot == 0 {
+		return
 	}
+	last := m.inflight[len(m.inflight)-1]
+	m.inflight[s.slot-1], m.states[last].slot = last, s.slot
+	m.inflight, s.slot = m.inflight[:len(m.inflight)-1], 0
 }

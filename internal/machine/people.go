@@ -7,6 +7,8 @@ import (
 
 // What people may do to a run. Each function returns why not, or nil.
 
+var errAbsent = errors.New("the definition that the run goes on under is not here, so what would follow is not known; adopt another, or give it to the executor")
+
 // CanVote returns why nobody can vote on the named step now, and its index.
 func (m *Machine) CanVote(step string) (int32, error) {
 	i, ok := m.names[step]
@@ -25,7 +27,9 @@ func (m *Machine) CanVote(step string) (int32, error) {
 		return i, fmt.Errorf("gate %q will not be reached", step)
 	case s.phase == ended:
 		return i, fmt.Errorf("gate %q has %s; a vote now would change nothing", step, s.status)
-	case n.Kind == Stage && s.begun && s.phase != unknown && s.phase != erred:
+	case n.Kind == Gate && s.phase == held:
+		return i, fmt.Errorf("gate %q is held; a retry opens a new round", step)
+	case n.Kind == Stage && (s.phase == calling || s.phase == held || s.polled):
 		return i, fmt.Errorf("stage %q has begun; a vote now would change nothing", step)
 	}
 	return i, nil
@@ -42,7 +46,10 @@ func (m *Machine) CanCancel() error {
 // CanOverride returns why the named step cannot be overridden (G8).
 func (m *Machine) CanOverride(step string) error {
 	i, ok := m.names[step]
-	if !ok {
+	switch {
+	case m.prog == nil:
+		return errAbsent
+	case !ok:
 		return fmt.Errorf("there is no step %q", step)
 	}
 	s, n := &m.states[i], m.node(i)

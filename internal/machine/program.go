@@ -75,8 +75,11 @@ type Node struct {
 	// Step is what the node was compiled from. The machine does not look at it.
 	Step any
 
-	envs []int32 // exclusive environments of a Stage; those that the body of a ForEach may use
-	uses int32   // number of envs entries in the subtree
+	envs   []int32   // exclusive environments of a Stage; those that the body of a ForEach may use
+	uses   int32     // number of envs entries in the subtree
+	works  bool      // there is a stage in the subtree
+	asks   bool      // there is a gate in the subtree, or what is known only when it is reached
+	before [][]int32 // of a Group, by position: the positions that come before it; nil if none do
 }
 
 // Retry is how often and how fast to call again.
@@ -174,14 +177,32 @@ func (b *Builder) Uses(i int32, environment string) {
 
 func (b *Builder) node(i int32) *Node { return &(*b.nodes)[i-b.base] }
 
-// count sets Node.uses of the nodes from first on. Parents come before their
-// children, so one pass from the end is enough.
+// count sets what the nodes from first on say of what is in them. Parents come
+// before their children, so one pass from the end is enough.
 func (b *Builder) count(first int32) {
 	for i := b.base + int32(len(*b.nodes)) - 1; i >= first; i-- {
 		n := b.node(i)
 		n.uses += int32(len(n.envs))
+		n.works = n.works || n.Kind == Stage
+		n.asks = n.asks || n.Kind == Gate || n.Kind == When || n.Kind == ForEach
+		n.precede()
 		if n.Parent >= first && n.Parent >= b.base {
-			b.node(n.Parent).uses += n.uses
+			up := b.node(n.Parent)
+			up.uses += n.uses
+			up.works, up.asks = up.works || n.works, up.asks || n.asks
+		}
+	}
+}
+
+// precede turns After round.
+func (n *Node) precede() {
+	if n.After == nil {
+		return
+	}
+	n.before = make([][]int32, len(n.After))
+	for before, after := range n.After {
+		for _, pos := range after {
+			n.before[pos] = append(n.before[pos], int32(before))
 		}
 	}
 }

@@ -115,9 +115,9 @@ func (m *Machine) Held() (names []string) {
 // Canceled returns why the run is to be canceled, or "".
 func (m *Machine) Canceled() string { return m.stopped }
 
-// Unhealthy reports whether a stage of the run failed in the named environment
-// and nothing put it right.
+// Unhealthy reports whether the run has not done in the named environment what
+// it should have, and no way out has put that right.
 func (m *Machine) Unhealthy(environment string) bool {
 	env := m.env(environment)
-	return env != nil && env.failed
+	return env != nil && env.bad > 0 && !env.righted
 }
