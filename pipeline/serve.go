@@ -269,6 +269,7 @@ func (s *server) open(run string) {
 		return
 	}
 	s.live[run] = r
+	delete(s.rested, run)
 	s.mu.Unlock()
 	r.poke()
 }
