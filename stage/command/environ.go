@@ -11,28 +11,19 @@ import (
 	"strconv"
 	"strings"
 
-	"go.opentelemetry.io/otel/propagation"
-
 	"github.com/penstock/penstock/stage"
 )
 
 const prefix = "PENSTOCK_"
 
-// trace writes the span and the baggage of a context.
-var trace = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
-
 // environ returns the environment of the program.
 func (c Command) environ(ctx context.Context, in stage.Input, d desk) ([]string, error) {
-	span := propagation.MapCarrier{}
-	trace.Inject(ctx, span)
+	span := spanOf(ctx)
 	var env []string
 	if !c.Clean {
 		env = inherited(os.Environ(), len(span) > 0)
 	}
-	for key, value := range span {
-		env = append(env, strings.ToUpper(key)+"="+value)
-	}
-	env = append(env, c.Env...)
+	env = append(append(env, span...), c.Env...)
 	for _, name := range slices.Sorted(maps.Keys(c.Secrets)) {
 		value, err := in.Secret(ctx, c.Secrets[name])
 		if err != nil {
