@@ -129,7 +129,7 @@ func TestAProductIsOfOneRevisionWhereverTheExecutorDies(t *testing.T) {
 	w := &workshop{contents: map[artifact.Digest]string{}}
 	s := fiveChanges(w, stage.Oldest)
 	s.Script = s.Script[:2]
-	pipelinetest.CrashAnywhere(t, s, func(got *pipelinetest.Result) {
+	pipelinetest.CrashAnywhere(t, s, func(t *testing.T, got *pipelinetest.Result) {
 		for _, r := range []string{"r1", "r2"} {
 			got.Run(r).Want(pipeline.Succeeded)
 		}
