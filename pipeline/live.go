@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -156,6 +157,12 @@ func (r *live) deliver(t *task) (next *task) {
 		return nil
 	}
 	r.flushing = true
+	if t != nil && len(r.flight) > 1 {
+		// Let others that are about to return be recorded with t.
+		r.mu.Unlock()
+		runtime.Gosched()
+		r.mu.Lock()
+	}
 	for r.flushing {
 		if next != nil {
 			go next.loop()
