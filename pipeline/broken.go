@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -20,6 +21,18 @@ func broken(err error) error {
 		return err
 	}
 	return &brokenError{err}
+}
+
+// conflicts counts those in a row. Each says that another writer was first, so
+// a thousand say that the Store says so to everybody.
+type conflicts int
+
+// another counts err, and returns what is wrong if there are too many.
+func (c *conflicts) another(err error) error {
+	if *c++; *c > 1000 {
+		return &brokenError{fmt.Errorf("%d times in a row: %w", int(*c), err)}
+	}
+	return nil
 }
 
 // suffer stops the server if err is of the Store, and else leaves the run alone

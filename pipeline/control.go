@@ -284,7 +284,7 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 	if err := x.init(); err != nil {
 		return err
 	}
-	for {
+	for tries := conflicts(0); ; {
 		if done, err := x.recordLive(ctx, run, f); done {
 			return err
 		}
@@ -305,7 +305,9 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 		}
 		err = x.Store.Append(ctx, journal.Batch{Journal: run, Length: m.Length, Events: events})
 		if errors.Is(err, journal.ErrConflict) {
-			continue
+			if err = tries.another(err); err == nil {
+				continue
+			}
 		}
 		if err != nil {
 			return fmt.Errorf("pipeline: run %s: %w", run, err)

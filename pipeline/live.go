@@ -47,6 +47,8 @@ type live struct {
 	claiming bool // the run is
 	launch   []*task
 	stops    []int32
+
+	conflicts conflicts // since something was recorded
 }
 
 // An inbox is what was delivered.
@@ -189,10 +191,14 @@ func (r *live) flush() (next *task) {
 	wake := r.unlock(err == nil)
 	switch {
 	case errors.Is(err, journal.ErrConflict):
-		if err = r.reload(); err == nil {
+		if err = r.conflicts.another(err); err == nil {
+			err = r.reload()
+		}
+		if err == nil {
 			return nil
 		}
 	case err == nil:
+		r.conflicts = 0
 		next = r.carryOut()
 	}
 	if err != nil {
