@@ -54,8 +54,8 @@ type setting struct {
 }
 
 var settings = []setting{
-	{"people in the process that dies", false, false, 55},
-	{"people in another process, reads count too", true, true, 125},
+	{"people in the process that dies", false, false, 58},
+	{"people in another process, reads count too", true, true, 135},
 }
 
 // A story is what came of a play.

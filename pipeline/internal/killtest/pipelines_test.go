@@ -48,7 +48,10 @@ func pipelines(p *platform) []pipeline.Pipeline {
 	return []pipeline.Pipeline{
 		{Name: "delivery", Steps: pipeline.Sequence{
 			build,
-			pipeline.Parallel{soak, work("unit"), work("lint")},
+			pipeline.Parallel{
+				soak, work("unit"), work("lint"),
+				pipeline.Gate{Name: "security", Require: approval.Quorum{From: []string{"ann"}}}, // voted on while others work
+			},
 			pipeline.Graph{Max: 2, Nodes: []pipeline.Node{
 				{Step: work("scan")},
 				{Step: work("sign"), After: []string{"scan"}},
