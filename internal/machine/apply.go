@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -296,6 +298,11 @@ func (m *Machine) called(i int32, e *journal.Event) error {
 	if d.Attempt != m.nextAttempt(i) {
 		return ErrOrder
 	}
+	if m.prog == nil {
+		if round, err := strconv.Atoi(strings.TrimPrefix(d.Key, m.Run+"/"+n.Name+"/")); err == nil {
+			s.gen = int32(round - 1) // it may have ended with others unseen before it was done anew
+		}
+	}
 	if s.started.IsZero() {
 		s.started = e.Time
 	}
@@ -467,8 +474,15 @@ func (m *Machine) rejected(i int32, e *journal.Event) error {
 	if err != nil {
 		return err
 	}
+	m.more(i).rejection = d
+	m.reject(i, e.Time)
+	return nil
+}
+
+// reject takes gate i on after it was rejected.
+func (m *Machine) reject(i int32, t time.Time) {
 	s, n := &m.states[i], m.node(i)
-	then, withdrawn := n.OnReject, s.more != nil && s.more.withdrawn
+	then, d := n.OnReject, s.more.rejection
 	if d.Expired {
 		then = n.OnExpire
 	}
@@ -476,16 +490,15 @@ func (m *Machine) rejected(i int32, e *journal.Event) error {
 	switch {
 	case then == Hold:
 		s.phase = held
-		m.more(i).waits = "hold"
-	case withdrawn: // what comes after it is reached already; the stages behind it fail
-		s.phase, s.status, s.end = ended, Failed, e.Time
+		s.more.waits = "hold"
+	case s.more.withdrawn: // what comes after it is reached already; the stages behind it fail
+		s.phase, s.status, s.end = ended, Failed, t
 		m.unbar()
 	case then == Skip:
-		m.close(i, Skipped, e.Time)
+		m.close(i, Skipped, t)
 	default:
-		m.close(i, Failed, e.Time)
+		m.close(i, Failed, t)
 	}
-	return nil
 }
 
 func (m *Machine) chosen(i int32, e *journal.Event) error {
@@ -618,7 +631,8 @@ func (m *Machine) overrode(i int32, e *journal.Event) error {
 	case n.Kind == Stage && s.phase == held:
 		s.reason = "overridden by " + e.By
 		m.close(i, Succeeded, e.Time)
-	case s.phase == waiting:
+	case n.Kind == Stage && m.fits(i, journal.Permitted):
+		s.asked = 0 // what the gates of its environment answer does not matter any more
 		m.push(i)
 	}
 	return nil

@@ -131,6 +131,10 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 		m.begin(i)
 	}
 	switch {
+	case c.phase == ended && n.Kind == Gate && !c.status.OK() && c.more.rejection != nil: // what follows from that, p says
+		s.more.rejection = c.more.rejection
+		m.reject(i, c.end)
+		return true
 	case c.phase == ended:
 		m.close(i, c.status, c.end)
 		return true

@@ -130,6 +130,7 @@ type more struct {
 	subject   artifact.Digest
 	lapses    time.Time // of a pass
 	withdrawn bool      // the pass lapsed
+	rejection *journal.Rejection
 	stack     string
 	tries     int       // errors since the stage was reached
 	erring    time.Time // since when a gate gives only errors. Not recorded.
@@ -254,7 +255,12 @@ func (m *Machine) loosen(i int32, e *journal.Event) {
 		m.extra[i].Kind = k
 	}
 	switch e.Kind {
-	case journal.Withdrawn, journal.Retried, journal.Overridden:
+	case journal.Overridden, journal.Failed:
+		if s.phase == ended && s.more != nil && s.more.rejection != nil {
+			s.phase = held // or it could not happen
+		}
+	}
+	if e.Kind == journal.Withdrawn || e.Kind == journal.Retried || e.Kind == journal.Overridden {
 		return
 	}
 	if s.phase == ended || s.phase == idle || s.phase == active {

@@ -250,6 +250,7 @@ func (w *world) visit(run, verb, name string) error {
 		e.Kind, e.Data = journal.Given, &journal.Departure{Succeeded: true}
 	}
 	w.note(name, e)
+	w.visits[len(w.visits)-1].length = len(w.events)
 	w.last[name] = env.Token
 	for _, next := range env.Next() {
 		if next == w.m.Run {

@@ -79,8 +79,17 @@ func (p phase) done() bool { return p == ended || p == dropped }
 // status returns how far node i is, as people see it.
 func (m *Machine) status(i int32) Status {
 	s := &m.states[i]
+	if m.prog == nil && m.Status.Done() && s.phase != ended && s.phase != idle {
+		if m.Status.OK() {
+			return Succeeded
+		}
+		return Canceled // what ended with others is not in the journal
+	}
 	switch s.phase {
 	case ended:
+		if m.prog == nil && m.Status.OK() && s.status == Failed && s.more != nil && s.more.rejection != nil {
+			return Skipped // or the run would have failed
+		}
 		return s.status
 	case idle, dropped:
 		return Pending

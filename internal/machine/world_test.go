@@ -27,12 +27,21 @@ type world struct {
 	trace    strings.Builder
 	last     map[string]int64 // the newest token of each environment
 	full     map[int32]bool   // stages for whose calls there is no place
+	visits   []visit          // events of environments
 }
 
 type call struct {
 	node    int32
 	attempt int
 	stopped bool
+}
+
+// A visit is an event of an environment, and how long the journal of the run
+// was when both were recorded at once.
+type visit struct {
+	env    string
+	event  journal.Event
+	length int
 }
 
 var epoch = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -97,9 +106,15 @@ func (w *world) emit(events ...journal.Event) {
 	}
 }
 
+// note records events of an environment, together with the next of the run.
 func (w *world) note(env string, events ...journal.Event) {
+	length := len(w.events) + 1
+	if w.m.Owner == "" {
+		length++ // for the claim
+	}
 	for _, e := range events {
 		e := reread(e)
+		w.visits = append(w.visits, visit{env, e, length})
 		if err := w.env(env).Apply(&e); err != nil {
 			panic(fmt.Sprintf("an event that the machine made is refused: %v", err))
 		}
@@ -129,7 +144,30 @@ func (w *world) fold() *Machine {
 func (w *world) crash() {
 	w.m = w.fold()
 	w.asked, w.calls = nil, nil
+	if w.m.Status.Done() {
+		return
+	}
 	w.claim(fmt.Sprintf("x%d", w.m.Epoch+1))
+}
+
+// cut goes on with the first n events, as if the others had not been recorded.
+func (w *world) cut(n int) {
+	w.events = w.events[:n]
+	visits := w.visits
+	w.visits, w.envs, w.last, w.full = nil, map[string]*Environment{}, map[string]int64{}, nil
+	for _, v := range visits {
+		if v.length > n {
+			break
+		}
+		w.visits = append(w.visits, v)
+		if err := w.env(v.env).Apply(&v.event); err != nil {
+			panic(err)
+		}
+	}
+	for name, env := range w.envs {
+		w.last[name] = env.Token
+	}
+	w.crash()
 }
 
 // pull does what the machine says is next.
@@ -191,6 +229,9 @@ func (w *world) obey(c Command) {
 }
 
 func (w *world) call(i int32) {
+	if err := w.callable(i); err != nil {
+		panic(fmt.Sprintf("%s is called, but %v", w.m.Node(i).Name, err))
+	}
 	if w.calling(i) >= 0 {
 		panic("a stage is called that is called already: " + w.m.Node(i).Name)
 	}
@@ -223,6 +264,52 @@ func (w *world) call(i int32) {
 
 func (w *world) calling(i int32) int {
 	return slices.IndexFunc(w.calls, func(c call) bool { return c.node == i })
+}
+
+// callable returns why stage i must not be called.
+func (w *world) callable(i int32) error {
+	m, n := w.m, w.m.Node(i)
+	if m.Canceled()+m.successor != "" && !n.Urgent {
+		return fmt.Errorf("the run is canceled (R6)")
+	}
+	if n.Exclusive && (w.env(n.Environment).Holder.Run != m.Run || w.env(n.Environment).Token != m.Token(i)) {
+		return fmt.Errorf("the run does not hold %s (E1)", n.Environment)
+	}
+	for c, p := i, n.Parent; p >= 0; c, p = p, m.Node(p).Parent {
+		up, pos := m.Node(p), m.Node(c).Pos
+		over := func(k int32) bool {
+			s := &m.states[m.children(p)[k]]
+			return s.phase == ended && s.status.OK() && !(s.status == Skipped && (m.Node(m.children(p)[k]).Kind == Gate || s.since.IsZero()))
+		}
+		switch up.Kind {
+		case Sequence:
+			for k := range pos {
+				if !over(k) {
+					return fmt.Errorf("what is before it in the Sequence has not succeeded (R4)")
+				}
+			}
+		case Group:
+			for k, after := range up.After {
+				if slices.Contains(after, pos) && !over(int32(k)) {
+					return fmt.Errorf("what is before it in the Graph has not succeeded (R4)")
+				}
+			}
+		case When:
+			if !m.states[p].more.take {
+				return fmt.Errorf("its condition does not hold (R8)")
+			}
+		case OnFailure, Finally:
+			of := &m.states[up.Children[0]]
+			if pos == 0 {
+				break
+			}
+			if of.phase != ended || up.Kind == OnFailure && (of.status.OK() || !of.begun) {
+				return fmt.Errorf("there is no reason to take the way out (R5)")
+			}
+			return nil // what is above was seen to when it was entered
+		}
+	}
+	return nil
 }
 
 // returned forgets the call of a step.
@@ -372,6 +459,18 @@ func (w *world) pending() map[string]bool {
 	return out
 }
 
+// hesitates reports whether a stage was reached and waits for something else
+// than the gates before it.
+func (m *Machine) hesitates() bool {
+	for i := range m.states {
+		s := &m.states[i]
+		if m.node(int32(i)).Kind == Stage && (s.phase == waiting || s.phase == ready && m.node(int32(i)).Guarded) {
+			return true
+		}
+	}
+	return false
+}
+
 // check compares the machine, which has no commands now, with the fold of its
 // journal (J7).
 func (w *world) check() error {
@@ -393,6 +492,10 @@ func (w *world) check() error {
 			if k := w.calling(c.Node); k < 0 || !w.calls[k].stopped {
 				return fmt.Errorf("J7: the fold stops %s, which was not stopped", n.Name)
 			}
+		case c.Do == Withdraw && (len(f.lost) > 0 || f.hesitates()):
+			return nil // the machine says so when the stage has no other reason to wait
+		case c.Do == Refuse && s.stop && pending[n.Name]: // unless the answer is that it was done
+			delete(pending, n.Name)
 		case c.Do == Call && w.full[c.Node]:
 		case c.Do == Enter:
 			run, _ := f.Entering(c.Node, w.env(n.Environment), w.now)
