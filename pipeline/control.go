@@ -143,8 +143,9 @@ func require(n *machine.Node) gate.Gate {
 }
 
 // Vote records v on the named gate of a run. Set v.Subject to the
-// [gate.Request.Subject] that the voter was shown; see [Executor.Ask]. A zero
-// v.At means now. Voting again with one v.ID is recorded once.
+// [gate.Request.Subject] that the voter was shown; see [Executor.Ask]. A v.At
+// that is zero, or still to come, means now. Voting again with one v.ID is
+// recorded once.
 //
 // A vote that cannot count is refused: on a gate that was not reached or has
 // ended, on another subject, or by a person who is not eligible.
@@ -156,6 +157,8 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 		return refused("a vote on no subject; want the Subject that Ask returns, so that it is known what was voted on")
 	case len(v.By)+len(v.Comment)+len(v.ID)+len(strings.Join(v.Groups, "")) > 4*maxComment:
 		return refused("a vote of more than %d bytes", 4*maxComment)
+	case v.At.UTC().Year() < 1:
+		return refused("a vote of the year %d; want no time, or when it was cast", v.At.UTC().Year())
 	}
 	if err := x.init(); err != nil {
 		return err
@@ -167,7 +170,7 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 	if err != nil {
 		return err
 	}
-	if v.At.IsZero() {
+	if v.At.IsZero() || v.At.After(req.Now) {
 		v.At = req.Now
 	}
 	v.At, v.Groups = v.At.UTC(), slices.Clone(v.Groups)

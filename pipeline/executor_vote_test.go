@@ -48,6 +48,7 @@ func TestAVoteThatCannotCountIsRefused(t *testing.T) { // G3, G4, G5
 			{"on a stage", id, "build", good, "has none"},
 			{"on a run that is none", "nope", "release", good, "no such run"},
 			{"on an environment", "env/production", "release", good, "run ID"},
+			{"before there was time", id, "release", with(func(v *gate.Vote) { v.At = time.Date(-5, 1, 1, 0, 0, 0, 0, time.UTC) }), "a vote of the year -5"},
 			{"with a novel", id, "release", with(func(v *gate.Vote) { v.Comment = strings.Repeat("a", 1<<20) }), "more than 16384 bytes"},
 		} {
 			err := x.Vote(t.Context(), tt.run, tt.gate, tt.vote)
@@ -140,6 +141,25 @@ func TestAVoteOnAnEndedRunIsRefused(t *testing.T) {
 		}
 		if _, err := x.Ask(t.Context(), id, "release"); !errors.Is(err, pipeline.ErrRefused) {
 			t.Errorf("Ask = %v; want ErrRefused", err)
+		}
+	})
+}
+
+func TestAVoteFromTheFutureIsOneOfNow(t *testing.T) { // G5
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(pipeline.Gate{Name: "release", Require: approval.Quorum{Anyone: true, Need: 2, MaxAge: time.Hour}})
+		serve(t, x)
+		id := start(t, x, "")
+		synctest.Wait()
+		v := ballot(t, x, id, "release", "ann")
+		v.At = time.Now().Add(1000 * time.Hour)
+		if err := x.Vote(t.Context(), id, "release", v); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		vote(t, x, id, "release", "bob")
+		if got := step(t, x, id, "release"); got.Status != pipeline.Waiting {
+			t.Errorf("the gate has %v; want it to wait, for the first vote has grown too old", got.Status)
 		}
 	})
 }

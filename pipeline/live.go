@@ -421,7 +421,11 @@ func (r *live) record() error {
 			return broken(err)
 		}
 	}
-	return broken(r.s.x.Store.Append(r.s.store, r.batches...))
+	err := r.s.x.Store.Append(r.s.store, r.batches...)
+	if errors.Is(err, journal.ErrInput) {
+		return err // the fault of this run
+	}
+	return broken(err)
 }
 
 // carryOut does what was recorded. It returns the task for the caller to run.
