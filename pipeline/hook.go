@@ -28,7 +28,7 @@ type task struct {
 	cancel  context.CancelCauseFunc // nil if ctx is that of the run
 	timeout time.Duration           // of a call; 0 means none
 	timer   *time.Timer             // ends the patience with a deaf hook
-	trace   span
+	told    *telling                // nil if nobody listens
 	secrets *secrets
 
 	// What is called or asked.
@@ -76,15 +76,17 @@ func (r *live) call(i int32, now time.Time) error {
 		}
 		return nil
 	}
+	told := r.trace.calling(r, i, now)
 	e := r.m.Called(i, now)
 	if err := r.emit(e); err != nil {
 		return err
 	}
 	c := e.Data.(*journal.Call)
 	t := r.task(machine.Command{Do: machine.Call, Node: i}, n)
+	t.told = told
 	t.attempt, t.timeout = c.Attempt, s.Timeout
 	r.input(t, n, s, c.Key)
-	r.context(t, n, now)
+	r.context(t, n)
 	r.launch = append(r.launch, t)
 	return nil
 }
@@ -130,7 +132,7 @@ func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
 }
 
 // context gives the hook of a stage a context of its own if it may end alone.
-func (r *live) context(t *task, n *machine.Node, now time.Time) {
+func (r *live) context(t *task, n *machine.Node) {
 	parent := r.ctx
 	if n.Urgent {
 		parent = r.s.hooks // a way out is not canceled with the run (R5)
@@ -139,7 +141,6 @@ func (r *live) context(t *task, n *machine.Node, now time.Time) {
 	if t.timeout > 0 || n.Hasty || n.Urgent {
 		t.ctx, t.cancel = context.WithCancelCause(parent)
 	}
-	r.trace.step(t, n, now)
 }
 
 // ask makes a task of a question.
@@ -159,7 +160,6 @@ func (r *live) ask(c machine.Command, now time.Time) {
 		run := runOf(r.m)
 		t.facts = Facts{Pipeline: run.Pipeline, Run: run.ID, Trigger: run.Trigger, Artifacts: run.Artifacts, Values: run.Values}
 	}
-	r.trace.step(t, n, now)
 	r.launch = append(r.launch, t)
 }
 
@@ -191,28 +191,28 @@ func (t *task) run() (next *task) {
 		t.timer = time.AfterFunc(t.timeout, t.expire)
 		t.r.mu.Unlock()
 	}
-	t.invoke()
+	t.invoke(t.traced())
 	t.plain()
 	returned = true
 	return t.finish()
 }
 
 // invoke calls the hook.
-func (t *task) invoke() {
+func (t *task) invoke(ctx context.Context) {
 	switch t.do {
 	case machine.Call:
-		t.out, t.err = t.hook.(*Stage).Run.Run(t.ctx, t.in)
+		t.out, t.err = t.hook.(*Stage).Run.Run(ctx, t.in)
 	case machine.Observe:
-		t.seen, t.err = t.hook.(*Stage).Run.(stage.Observer).Observe(t.ctx, t.in)
+		t.seen, t.err = t.hook.(*Stage).Run.(stage.Observer).Observe(ctx, t.in)
 	case machine.Ask:
-		t.decision, t.err = decide(t.ctx, t.hook.(*Gate).Require, t.req)
+		t.decision, t.err = decide(ctx, t.hook.(*Gate).Require, t.req)
 	case machine.Permit:
-		t.decision, t.err = decide(t.ctx, gate.All(t.hook.(*Stage).Environment.Gates...), t.req)
+		t.decision, t.err = decide(ctx, gate.All(t.hook.(*Stage).Environment.Gates...), t.req)
 	case machine.Choose:
-		t.take, t.err = t.hook.(*When).If(t.ctx, t.facts)
+		t.take, t.err = t.hook.(*When).If(ctx, t.facts)
 	case machine.Items:
 		f := t.hook.(*ForEach)
-		if t.items, t.err = f.Items(t.ctx, t.facts); t.err == nil {
+		if t.items, t.err = f.Items(ctx, t.facts); t.err == nil {
 			t.err = f.checkItems(t.items)
 		}
 	}
@@ -224,9 +224,9 @@ func (t *task) finish() (next *task) {
 	if t.secrets != nil {
 		t.out, t.err = t.secrets.mask(t.out, t.err)
 	}
-	t.trace.end(t)
 	r.mu.Lock()
 	t.returned = true
+	t.told.stop()
 	abandoned := t.abandoned
 	if t.timer != nil {
 		t.timer.Stop()
@@ -309,7 +309,8 @@ func (t *task) abandon() {
 	if errors.Is(cause, errTimeout) {
 		why = fmt.Errorf("%w after %v; the hook did not return within %v after that", cause, t.timeout, r.s.x.Grace)
 	}
-	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, err: why}
+	t.told.stop()
+	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, stopped: t.stopped, told: t.told, err: why}
 	u.place = t.place
 	r.flight[u.place] = u
 	r.mu.Unlock()
@@ -386,6 +387,7 @@ func (r *live) settleCall(t *task, now time.Time) error {
 		return nil
 	}
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
+	t.told.came(&e)
 	return errors.Join(r.deployed(t, t.out, now), r.emit(e))
 }
 

@@ -151,10 +151,17 @@ func (x *Executor) recordLive(ctx context.Context, run string, f func(*machine.M
 // does. It returns a task for the caller to run.
 func (r *live) deliver(t *task) (next *task) {
 	r.mu.Lock()
+	if r.gone {
+		if t != nil {
+			r.trace.returned(t, r.trace.lost)
+		}
+		r.release()
+		return nil
+	}
 	if t != nil {
 		r.inbox.returned = append(r.inbox.returned, t)
 	}
-	if r.flushing || r.gone {
+	if r.flushing {
 		r.mu.Unlock()
 		return nil
 	}
@@ -171,13 +178,21 @@ func (r *live) deliver(t *task) (next *task) {
 		}
 		next = r.flush()
 	}
-	free := r.free
-	r.free = nil
+	r.release()
+	return next
+}
+
+// release unlocks mu and does what must not be done while it is held.
+func (r *live) release() {
+	free, later := r.free, r.trace.later
+	r.free, r.trace.later = nil, nil
 	r.mu.Unlock()
 	for _, l := range free {
 		l.give()
 	}
-	return next
+	for _, tell := range later {
+		tell()
+	}
 }
 
 // flush takes what was delivered forward once. R.mu is held, but not while the
@@ -434,6 +449,7 @@ func (r *live) carryOut() (next *task) {
 		q.reply <- q.err
 	}
 	for _, t := range r.work.returned {
+		r.trace.returned(t, nil)
 		r.recycle(t)
 	}
 	for _, i := range r.stops {
@@ -497,7 +513,6 @@ func (r *live) rest() {
 func (r *live) retire() {
 	r.gone = true
 	r.cancel(nil)
-	r.trace.end(r)
 	r.s.mu.Lock()
 	if r.s.live[r.id] == r {
 		delete(r.s.live, r.id)
@@ -516,9 +531,13 @@ func (r *live) drop(err error) {
 	for node := range r.claims {
 		r.vacate(node)
 	}
+	for _, t := range r.work.returned {
+		r.trace.returned(t, err)
+	}
 	for _, t := range r.flight {
 		t.abort(err)
 	}
+	r.trace.lost = err
 	r.retire()
 	r.flushing = false
 	switch {

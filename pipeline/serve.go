@@ -43,7 +43,11 @@ func (x *Executor) Serve(ctx context.Context) error {
 	}
 	x.server = s
 	x.mu.Unlock()
-	err := s.serve(ctx)
+	stop, err := x.meter.watch(s)
+	if err == nil {
+		err = s.serve(ctx)
+		stop()
+	}
 	x.mu.Lock()
 	x.server = nil
 	x.mu.Unlock()
@@ -350,6 +354,7 @@ func (s *server) shutdown() {
 	case <-s.quiet:
 	case <-patience.C:
 		s.log.Warn("hooks did not return in time and are left behind", "grace", s.x.Grace)
+		s.forsake()
 	}
 	s.closed.Store(true)
 	s.lease.stop()
