@@ -44,7 +44,7 @@ func main() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		if s, _ := r.Step("publish"); s.Status == pipeline.Waiting && len(s.Votes) == 0 {
+		if s, _ := r.Step("publish"); s.For == "approval" && len(s.Votes) == 0 {
 			fmt.Println("publish waits:", s.Reason)
 			approve(ctx, &x, run)
 		}
