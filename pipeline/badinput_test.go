@@ -44,11 +44,9 @@ func TestWhatAHookMustNotDoFailsItsStage(t *testing.T) { // R9, R10
 		{"panics", func(context.Context, stage.Input) (stage.Output, error) { panic("oh no") }, pipeline.Failed, "panicked: oh no", true},
 		{"panics with nil", func(context.Context, stage.Input) (stage.Output, error) { panic(nil) }, pipeline.Failed, "panicked: ", true},
 		{"panics with an error that panics", func(context.Context, stage.Input) (stage.Output, error) { panic(nobody) }, pipeline.Failed, "panicked: ", true},
-		{"uses a nil map", func(context.Context, stage.Input) (stage.Output, error) {
-			var m map[string]int
-			m["a"] = 1
-			return stage.Output{}, nil
-		}, pipeline.Failed, "assignment to entry in nil map", true},
+		{"reads behind the end", func(_ context.Context, in stage.Input) (stage.Output, error) {
+			return stage.Output{Summary: in.Key[len(in.Key)+in.Attempt:]}, nil
+		}, pipeline.Failed, "slice bounds out of range", true},
 		{"ends its goroutine, as FailNow does", func(context.Context, stage.Input) (stage.Output, error) { runtime.Goexit(); panic("not reached") }, pipeline.Failed, "ended its goroutine", true},
 		{"ends its goroutine in a panic", func(context.Context, stage.Input) (stage.Output, error) { defer runtime.Goexit(); panic("oh no") }, pipeline.Failed, "ended its goroutine", true},
 		{"returns an error that is a nil pointer", returns(stage.Output{}, nobody), pipeline.Failed, "panicked: runtime error: invalid memory address", true},
@@ -86,6 +84,25 @@ func TestWhatAHookMustNotDoFailsItsStage(t *testing.T) { // R9, R10
 				wantStep(t, x, id, "good", pipeline.Succeeded)
 				wantRun(t, x, id, pipeline.Failed)
 				wantReplay(t, x, id)
+			})
+		})
+	}
+}
+
+func TestWhatIsNoArtifactIsNotLive(t *testing.T) { // R10, E4
+	for name, err := range map[string]error{"in a success": nil, "in an error": errors.New("502")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := pipeline.Stage{Name: "deploy", Environment: production, Run: returns(stage.Output{Live: artifact.Set{"image": {}}, Traffic: 100}, err)}
+				x := executor(s)
+				serve(t, x)
+				id := start(t, x, "")
+				if got := step(t, x, id, "deploy"); got.Status != pipeline.Failed || !strings.Contains(got.Reason, "is no artifact is live") {
+					t.Errorf("the stage is %v: %s; want it failed", got.Status, got.Reason)
+				}
+				if env := environment(t, x); env.Live != nil || len(env.History) != 0 {
+					t.Errorf("live is %v, and history %v; want none of it", env.Live, env.History)
+				}
 			})
 		})
 	}

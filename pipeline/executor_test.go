@@ -25,8 +25,6 @@ import (
 
 var production = stage.Environment{Name: "production", Tier: stage.Production}
 
-func nothing(context.Context, stage.Input) (stage.Output, error) { return stage.Output{}, nil }
-
 // work is a stage that takes its time and listens to its context.
 func work(name string, d time.Duration) pipeline.Stage {
 	return pipeline.Stage{Name: name, Run: stage.Func(func(ctx context.Context, _ stage.Input) (stage.Output, error) {

@@ -13,13 +13,17 @@ import (
 // plain makes of what a hook returned what can be kept. The methods of its
 // errors and values are called here, where a panic is caught, and never again.
 func (t *task) plain() {
-	switch {
-	case t.err != nil:
+	if t.err != nil {
 		t.err = reword(t.err, t.err.Error())
-	case t.asking == nil:
-		t.out.Values = inJSON(t.out.Values)
-	default:
-		t.seen.Output.Values = inJSON(t.seen.Output.Values)
+	}
+	out := &t.out
+	if t.asking != nil {
+		out = &t.seen.Output
+	}
+	out.Values = inJSON(out.Values)
+	if err := out.Live.Check(); err != nil {
+		out.Live = nil
+		t.err = stage.Failf("says that what is no artifact is live: %w", err)
 	}
 }
 
