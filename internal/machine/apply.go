@@ -107,6 +107,7 @@ func (m *Machine) apply(e *journal.Event) error {
 			return fmt.Errorf("status %q: %w", d.Status, journal.ErrUnknown)
 		}
 		m.Status, m.Reason, m.For, m.Over, m.Owner = st, d.Text, "", e.Time, ""
+		m.giveUp(e.Time)
 	default:
 		return fmt.Errorf("not an event of a run: %w", journal.ErrUnknown)
 	}
@@ -172,7 +173,13 @@ func (m *Machine) stop(t time.Time) {
 		return
 	}
 	m.cancel(0, t)
-	for _, g := range m.lost { // what comes after these is reached already, so nobody passed by them
+	m.giveUp(t)
+}
+
+// giveUp ends the gates of which the pass was withdrawn. What comes after them
+// was reached before, so they did not end with what they are in.
+func (m *Machine) giveUp(t time.Time) {
+	for _, g := range m.lost {
 		if s := &m.states[g]; s.phase != ended {
 			s.phase, s.status, s.end = ended, Canceled, t
 		}
@@ -279,6 +286,26 @@ func (m *Machine) fits(i int32, k journal.Kind) bool {
 	}
 }
 
+// recount has stage i of a machine without a program, of which what is in more
+// than one step is not known, agree with a call: the stage may have ended with
+// others, and have been reached anew with them.
+func (m *Machine) recount(i int32, e *journal.Event, d *journal.Call) {
+	s := &m.states[i]
+	gen := s.gen
+	if round, err := strconv.Atoi(strings.TrimPrefix(d.Key, m.Run+"/"+m.node(i).Name+"/")); err == nil {
+		gen = int32(round - 1)
+	}
+	if gen != s.gen {
+		m.reset(i)
+		s.phase, s.since, s.born = ready, e.Time, int32(m.Length)
+	}
+	s.gen = gen
+	s.polled = s.polled && d.Attempt == int(s.attempt)
+	if !s.polled {
+		s.attempt = int32(d.Attempt - 1)
+	}
+}
+
 // nextAttempt returns the number of the next call of stage i: that of the one
 // before, if the call goes on with it.
 func (m *Machine) nextAttempt(i int32) int {
@@ -295,13 +322,11 @@ func (m *Machine) called(i int32, e *journal.Event) error {
 		return err
 	}
 	s, n := &m.states[i], m.node(i)
+	if m.prog == nil {
+		m.recount(i, e, d)
+	}
 	if d.Attempt != m.nextAttempt(i) {
 		return ErrOrder
-	}
-	if m.prog == nil {
-		if round, err := strconv.Atoi(strings.TrimPrefix(d.Key, m.Run+"/"+n.Name+"/")); err == nil {
-			s.gen = int32(round - 1) // it may have ended with others unseen before it was done anew
-		}
 	}
 	if s.started.IsZero() {
 		s.started = e.Time

@@ -263,7 +263,8 @@ func (m *Machine) loosen(i int32, e *journal.Event) {
 	if e.Kind == journal.Withdrawn || e.Kind == journal.Retried || e.Kind == journal.Overridden {
 		return
 	}
-	if s.phase == ended || s.phase == idle || s.phase == active {
+	over := s.phase == ended || s.phase == idle || s.phase == active
+	if over || s.phase == held && e.Kind != journal.Failed { // if it was held, it ended with others
 		m.reset(i)
 		s.phase, s.since, s.born = ready, e.Time, int32(m.Length)
 	}

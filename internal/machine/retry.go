@@ -120,6 +120,7 @@ func (m *Machine) retried(i int32, e *journal.Event) error {
 		m.reset(i)
 	default:
 		m.reset(i)
+		m.states[i].phase = ready // nobody lets it be, or reaches it twice
 		for c, p := i, m.node(i).Parent; p >= 0 && m.reopen(p, c, e.Time); c, p = p, m.node(p).Parent {
 		}
 	}
