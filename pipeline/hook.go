@@ -103,28 +103,21 @@ func (r *live) task(c machine.Command, n *machine.Node) *task {
 	last := len(r.spare) - 1
 	t := r.spare[last]
 	r.spare = r.spare[:last]
-	*t = task{r: r, do: c.Do, node: c.Node, ticket: c.Ticket, name: n.Name, hook: n.Step, ctx: r.ctx}
+	*t = task{}
+	t.r, t.do, t.node, t.ticket, t.name, t.hook, t.ctx = r, c.Do, c.Node, c.Ticket, n.Name, n.Step, r.ctx
 	return t
 }
 
 // input sets what the hook of a stage is given.
 func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
 	m := r.m
-	t.in = stage.Input{
-		Pipeline:    m.Beginning.Pipeline,
-		Run:         m.Run,
-		Stage:       n.Name,
-		Key:         key,
-		Attempt:     t.attempt,
-		Token:       m.Token(t.node),
-		Environment: s.Environment,
-		Artifacts:   m.Pick(n.Consumes),
-		Values:      m.Take(n.Takes),
-		Previous:    m.Previous(t.node),
-		Params:      m.Beginning.Params,
-		Logger:      r.s.x.Log,
-	}
-	t.in.Started, t.in.State = m.Started(t.node)
+	in := &t.in // zero: a composite literal would be made elsewhere and copied
+	in.Pipeline, in.Run, in.Stage = m.Beginning.Pipeline, m.Run, n.Name
+	in.Key, in.Attempt = key, t.attempt
+	in.Environment, in.Token, in.Previous = s.Environment, m.Token(t.node), m.Previous(t.node)
+	in.Artifacts, in.Values, in.Params = m.Pick(n.Consumes), m.Take(n.Takes), m.Beginning.Params
+	in.Started, in.State = m.Started(t.node)
+	in.Logger = r.s.x.Log
 	if r.s.x.Secrets != nil {
 		t.secrets = &secrets{resolve: r.s.x.Secrets}
 		t.in.Secrets = t.secrets.get
@@ -237,11 +230,11 @@ func (t *task) finish() (next *task) {
 	if t.cancel != nil {
 		t.cancel(nil)
 	}
-	r.mu.Unlock()
 	if abandoned {
+		r.mu.Unlock()
 		return nil
 	}
-	next = r.deliver(t)
+	next = r.advance(t)
 	r.s.end()
 	return next
 }

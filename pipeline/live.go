@@ -151,6 +151,11 @@ func (x *Executor) recordLive(ctx context.Context, run string, f func(*machine.M
 // does. It returns a task for the caller to run.
 func (r *live) deliver(t *task) (next *task) {
 	r.mu.Lock()
+	return r.advance(t)
+}
+
+// advance is deliver with r.mu held, which it unlocks.
+func (r *live) advance(t *task) (next *task) {
 	if r.gone {
 		if t != nil {
 			r.trace.returned(t, r.trace.lost)

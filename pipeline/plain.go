@@ -21,6 +21,9 @@ func (t *task) plain() {
 		out = &t.seen.Output
 	}
 	out.Values = inJSON(out.Values)
+	if out.Live == nil {
+		return
+	}
 	if err := out.Live.Check(); err != nil {
 		out.Live = nil
 		t.err = stage.Failf("says that what is no artifact is live: %w", err)
