@@ -274,6 +274,7 @@ func (s *server) open(run string) {
 	}
 	s.live[run] = r
 	delete(s.rested, run)
+	delete(s.foreign, run)
 	s.mu.Unlock()
 	r.poke()
 }
