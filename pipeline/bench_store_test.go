@@ -28,7 +28,7 @@ func openStore(b *testing.B, path string) *sqlite.Store {
 }
 
 // started serves x until the returned function is called.
-func started(b *testing.B, x *pipeline.Executor) (stop func()) {
+func started(b testing.TB, x *pipeline.Executor) (stop func()) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)

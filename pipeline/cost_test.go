@@ -1,0 +1,45 @@
+package pipeline_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/stage"
+)
+
+// TestAStepCostsAtMostTwoAllocations guards what BenchmarkSteps measures, in
+// what does not depend on the machine. It is as little in a large run as in a
+// small one.
+func TestAStepCostsAtMostTwoAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	for _, s := range []shape{chain(1000), chain(10_000), fan(1000), fan(10_000), layered(10, 100, 5)} {
+		t.Run(s.name, func(t *testing.T) {
+			over := make(chan struct{})
+			p := s.pipeline()
+			p.Steps = append(p.Steps, pipeline.Stage{Name: "over", Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) {
+				over <- struct{}{}
+				return stage.Output{}, nil
+			})})
+			x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
+			defer started(t, x)()
+			var before, after runtime.MemStats
+			for i := range 3 { // the first checks and compiles
+				runtime.GC()
+				runtime.ReadMemStats(&before)
+				if _, err := x.Start(t.Context(), p.Name, pipeline.Trigger{Key: fmt.Sprint("run-", i)}); err != nil {
+					t.Fatal(err)
+				}
+				<-over
+				runtime.ReadMemStats(&after)
+			}
+			if got := float64(after.Mallocs-before.Mallocs) / float64(len(s.after)); got > 2 {
+				t.Errorf("a step of %s costs %.2f allocations; want at most 2", s.name, got)
+			}
+		})
+	}
+}
