@@ -117,7 +117,10 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 	switch {
 	case c.phase == idle:
 		return false
-	case m.anew(i, c.born), c.phase == ended && c.status.OK() && c.kind != n.Kind, n.Kind == Gate && c.open() && !m.used[i]:
+	case m.anew(i, c.born), n.Kind == Gate && c.open() && !m.used[i]:
+		s.gen++
+		return false
+	case c.kind != n.Kind && c.mattered(): // another step of the same name
 		s.gen++
 		return false
 	case !c.begun && (c.phase == ready || c.phase == waiting):
@@ -131,7 +134,7 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 		m.begin(i)
 	}
 	switch {
-	case c.phase == ended && n.Kind == Gate && !c.status.OK() && c.more.rejection != nil: // what follows from that, p says
+	case c.phase == ended && n.Kind == Gate && !c.status.OK() && c.more != nil && c.more.rejection != nil: // what follows from that, p says
 		s.more.rejection = c.more.rejection
 		m.reject(i, c.end)
 		return true
@@ -161,6 +164,12 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 // open reports whether c, a gate, lets through or may do so yet.
 func (c *carried) open() bool {
 	return c.phase == ready || c.phase == waiting || c.phase == ended && c.status == Succeeded
+}
+
+// mattered reports whether anything follows from how far c was. What failed is
+// failed, whatever it was.
+func (c *carried) mattered() bool {
+	return c.begun && c.phase != ended || c.phase == active || c.phase == ended && c.status.OK()
 }
 
 // anew reports whether leaf i, which was reached at the given length of the

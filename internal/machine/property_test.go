@@ -424,3 +424,40 @@ func (s *script) loose() {
 		}
 	}
 }
+
+// TestAnyAdoption has runs go on under other trees (R2).
+func TestAnyAdoption(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tree := drawTree(t)
+		t.Logf("tree: %s", tree)
+		w := newWorld(tree)
+		s := &script{t, w}
+		defer func() { t.Logf("%s", &w.trace) }()
+		for range rapid.IntRange(1, 3).Draw(t, "adoptions") {
+			for range rapid.IntRange(0, 15).Draw(t, "steps") {
+				w.pull()
+				s.check()
+				s.step()
+			}
+			if w.pull(); w.m.Status.Done() {
+				return
+			}
+			tree = s.edit(tree)
+			t.Logf("then: %s", tree)
+			w.say("--- adopted")
+			w.adopt(tree)
+		}
+		s.finish()
+	})
+}
+
+// edit returns a tree in which a step is new, and perhaps one is gone.
+func (s *script) edit(tree *spec) *spec {
+	if s.n("goes", 2) == 0 && len(tree.kids) > 1 {
+		at := s.n("gone", len(tree.kids))
+		tree = &spec{kind: "seq", opts: tree.opts, kids: slices.Delete(slices.Clone(tree.kids), at, at+1)}
+	}
+	g := &grower{t: s.t, left: 1, leafs: 100 + len(s.w.events)}
+	at := s.n("new", len(tree.kids)+1)
+	return &spec{kind: "seq", opts: tree.opts, kids: slices.Insert(slices.Clone(tree.kids), at, g.tree(9, false))}
+}

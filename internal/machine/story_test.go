@@ -137,9 +137,7 @@ func (w *world) tell(line string, trees []*spec) error {
 		w.full = nil
 		return nil
 	case "adopt":
-		w.put(journal.Event{Time: w.now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift"}})
-		w.events = append(w.events, reread(journal.Event{Time: w.now, Kind: journal.Adopted, By: "bob", Data: &journal.Adoption{Definition: trees[1].program().Definition}}))
-		w.crash()
+		w.adopt(trees[1])
 		return nil
 	case "other", "younger", "older": // run enters, waits for or leaves an environment
 		return w.visit(subject, verb, rest[0])

@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -148,6 +149,20 @@ func (w *world) crash() {
 		return
 	}
 	w.claim(fmt.Sprintf("x%d", w.m.Epoch+1))
+}
+
+// adopt goes on under another tree. As long as nobody has the definition of a
+// run, it does not wait for environments.
+func (w *world) adopt(s *spec) {
+	p := s.program()
+	w.programs[p.Definition] = p
+	w.put(journal.Event{Time: w.now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift"}})
+	e := journal.Event{Time: w.now, Kind: journal.Adopted, By: "bob", Data: &journal.Adoption{Definition: p.Definition}}
+	for _, name := range slices.Sorted(maps.Keys(w.envs)) {
+		w.note(name, w.env(name).Without(w.m, w.now, []journal.Event{e})...)
+	}
+	w.events = append(w.events, reread(e))
+	w.crash()
 }
 
 // cut goes on with the first n events, as if the others had not been recorded.
