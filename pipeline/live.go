@@ -356,6 +356,10 @@ func (r *live) oblige(q *request, now time.Time) error {
 	}
 	q.err = nil
 	for _, e := range events {
+		if e.Kind == journal.Adopted {
+			q.err = errGone // under another definition the run is folded anew, so this is not for a live one
+			return nil
+		}
 		e.Time = now
 		if err := r.put(e); err != nil {
 			return err
@@ -457,9 +461,6 @@ func (r *live) carryOut() (next *task) {
 		r.trace.returned(t, nil)
 		r.recycle(t)
 	}
-	for _, i := range r.stops {
-		r.stop(i)
-	}
 	r.trace.recorded(r)
 	for _, t := range r.launch {
 		if !r.s.begin() {
@@ -472,6 +473,9 @@ func (r *live) carryOut() (next *task) {
 			go next.loop()
 		}
 		next = t
+	}
+	for _, i := range r.stops {
+		r.stop(i) // also one that was launched just now
 	}
 	return next
 }
