@@ -302,8 +302,10 @@ func (t *task) abandon() {
 	if errors.Is(cause, errTimeout) {
 		why = fmt.Errorf("%w after %v; the hook did not return within %v after that", cause, t.timeout, r.s.x.Grace)
 	}
-	t.told.stop()
-	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, stopped: t.stopped, told: t.told, err: why}
+	told := t.told
+	told.stop()
+	t.told = nil
+	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, stopped: t.stopped, told: told, err: why}
 	u.place = t.place
 	r.flight[u.place] = u
 	r.mu.Unlock()
@@ -377,6 +379,7 @@ func (r *live) errs(i int32) {
 func (r *live) settleCall(t *task, now time.Time) error {
 	r.vacate(t.node)
 	if !r.m.Calling(t.node, t.attempt) {
+		t.told.came(new(journal.Event))
 		return nil
 	}
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)

@@ -85,6 +85,8 @@ func (t *task) attributes() []attribute.KeyValue {
 	return attrs
 }
 
+var errStale = errors.New("the stage was called anew meanwhile")
+
 // came notes the event that says what the call came to.
 func (t *telling) came(e *journal.Event) {
 	if t == nil {
@@ -144,8 +146,12 @@ func (t *telling) tell(r *live, do machine.Do, step, result, fault, text string)
 // result returns how a call ended, in the words of the conventions, and the
 // class of error and its text if it did not succeed.
 func (t *task) result(told *telling, why error) (result, fault, text string) {
-	if why == nil && t.left {
+	switch {
+	case why != nil:
+	case t.left:
 		why = context.Cause(t.ctx)
+	case t.do == machine.Call && told.record == "" && !t.stopped:
+		why = errStale
 	}
 	no := (*stage.Failure)(nil)
 	switch {
@@ -153,7 +159,7 @@ func (t *task) result(told *telling, why error) (result, fault, text string) {
 		return resultError, lost(why), "not recorded: " + why.Error()
 	case t.err == nil && told.record == journal.Failed:
 		return resultFailure, faultOutput, told.text
-	case t.err == nil:
+	case t.err == nil && (told.record != "" || t.do != machine.Call):
 		return resultSuccess, "", ""
 	case t.stopped:
 		return resultCanceled, "", ""
@@ -174,7 +180,7 @@ func lost(err error) string {
 	switch {
 	case errors.Is(err, errShutdown):
 		return faultShutdown
-	case errors.Is(err, errFenced):
+	case errors.Is(err, errFenced), errors.Is(err, errStale):
 		return faultFenced
 	}
 	return faultOther
