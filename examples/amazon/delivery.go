@@ -2,11 +2,12 @@
 // "Automating safe, hands-off deployments": from source to all regions in four to
 // five business days, and nobody looks on.
 //
-// Regions come in waves that grow. In a region the release gets one box, at most
-// a tenth of the traffic, then the rest in steps of at most a third, and is under
-// watch after each. Nothing begins outside the business hours of the region, or
-// while an alarm is active anywhere. An alarm takes a region back in the steps in
-// which it came, and stops its wave and all that follow.
+// Regions come in waves that grow. In a region the release gets one box, a tenth
+// of the traffic, and then the rest in steps of at most a third; it is under
+// watch after the one box and after the rest. Nothing begins outside the business
+// hours of the region, or while an alarm is active anywhere. An alarm takes the
+// region back in the steps in which it came, and stops its wave and all that
+// follow.
 //
 // What it adds to kargo: a pipeline that is computed. The tree has a hundred
 // steps and more; what makes it is a page, and is read instead.

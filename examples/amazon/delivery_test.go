@@ -192,3 +192,15 @@ func TestNothingBeginsOnAWeekend(t *testing.T) {
 		t.Errorf("the second region began on a %v; want Monday", from.Weekday())
 	}
 }
+
+func TestARegionGetsTheReleaseOnceWhereverTheExecutorDies(t *testing.T) {
+	s := story(t, world(nil), fleet[:1])
+	baked := pipelinetest.Stub{Takes: time.Hour, Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) { return stage.Output{}, nil })}
+	s.Stubs["us-west-1-one-box-bake"], s.Stubs["us-west-1-bake"] = baked, baked // without a record of each sample
+	pipelinetest.CrashAnywhere(t, s, func(t *testing.T, got *pipelinetest.Result) {
+		got.Run("r1").Want(pipeline.Succeeded)
+		if m := moves(got, "us-west-1"); m != "10 40 70 100" {
+			t.Errorf("us-west-1 had shares of %s; want each once", m)
+		}
+	})
+}
