@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 			story = strings.TrimSpace(strings.TrimPrefix(story, "# "))
 			title, rest, _ := strings.Cut(story, "\n")
 			t.Run(strings.TrimSuffix(filepath.Base(name), ".txt")+"/"+title, func(t *testing.T) {
-				got, err := tell(rest)
+				_, got, err := tell(rest)
 				switch {
 				case err != nil:
 					t.Errorf("%v\nafter:\n%s", err, got)
@@ -58,14 +58,14 @@ func TestStories(t *testing.T) {
 	}
 }
 
-// tell returns the lines of a story with what happens.
-func tell(story string) (told string, err error) {
+// tell returns the lines of a story with what happens, and the world in which
+// it did.
+func tell(story string) (w *world, told string, err error) {
 	var trees []*spec
-	var w *world
 	var b strings.Builder
 	defer func() {
 		if v := recover(); v != nil {
-			told, err = b.String()+w.trace.String(), fmt.Errorf("panic: %v", v)
+			told, err = b.String(), fmt.Errorf("panic: %v", v)
 		}
 	}()
 	lines := strings.Split(story, "\n")
@@ -73,7 +73,7 @@ func tell(story string) (told string, err error) {
 		if text, ok := strings.CutPrefix(l, "tree:"); ok {
 			s, err := parse(text)
 			if err != nil {
-				return "", err
+				return nil, "", err
 			}
 			trees = append(trees, s)
 		}
@@ -95,11 +95,11 @@ func tell(story string) (told string, err error) {
 			b.WriteString(w.trace.String())
 			w.trace.Reset()
 			if err := w.check(); err != nil {
-				return b.String(), err
+				return w, b.String(), err
 			}
 		}
 	}
-	return strings.TrimSpace(b.String()), nil
+	return w, strings.TrimSpace(b.String()), nil
 }
 
 // tell makes happen what one line says.
