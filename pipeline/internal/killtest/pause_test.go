@@ -90,7 +90,7 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 	}
 	until(t, "the first process calls the hooks", all("call", first))
 	second := start(t, dir, "second", lease)
-	send(t, first, syscall.SIGSTOP)
+	pause(t, first, c.store)
 	until(t, "the second takes over and calls them again", all("call", second))
 	taken := length(t, c.store)
 	send(t, first, syscall.SIGCONT)
@@ -140,6 +140,21 @@ func start(t *testing.T, dir, name string, lease time.Duration) *process {
 		}
 	})
 	return p
+}
+
+// pause stops p, but not while it writes to the store: nobody else can then.
+func pause(t *testing.T, p *process, store journal.Leaser) {
+	t.Helper()
+	until(t, "a process is stopped that does not write", func() bool {
+		send(t, p, syscall.SIGSTOP)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if store.Renew(ctx, "test", time.Now().Add(time.Minute)) == nil {
+			return true
+		}
+		send(t, p, syscall.SIGCONT)
+		return false
+	})
 }
 
 func send(t *testing.T, p *process, s syscall.Signal) {
