@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,7 +221,7 @@ func (m *Machine) retryAt(i int32, now time.Time) time.Time {
 	for ; tries > 0 && wait < most; tries-- {
 		wait += min(wait, most-wait)
 	}
-	wait = min(wait, most)
+	wait = min(wait, most, math.MaxInt64/2)
 	h := fnv.New64a()
 	h.Write(binary.LittleEndian.AppendUint64(nil, m.Beginning.Seed))
 	fmt.Fprintf(h, "%s/%d", n.Name, s.attempt)
