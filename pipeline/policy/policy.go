@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"errors"
+
+	"github.com/penstock/penstock/pipeline"
+)
+
+// A Rule is what a pipeline has to keep. Rules are values: make them once, and
+// prove them of every pipeline, in a test and when the program starts.
+//
+// Check returns nil if p keeps the rule. Else the error leads errors.As to a
+// [*Violation] or, for several, to a *multierror.Error of them.
+type Rule interface {
+	Check(p pipeline.Pipeline) error
+}
+
+// A Whole is a Rule about several pipelines that are run beside each other. Its
+// Check is its CheckAll of one.
+type Whole interface {
+	Rule
+	CheckAll(all []pipeline.Pipeline) error
+}
+
+// Rules is the Rule to keep each one of some rules.
+type Rules []Rule
+
+// Check implements [Rule]. All that is broken is reported.
+func (r Rules) Check(p pipeline.Pipeline) error { return r.CheckAll([]pipeline.Pipeline{p}) }
+
+// CheckAll implements [Whole].
+func (r Rules) CheckAll(all []pipeline.Pipeline) error {
+	var found []*Violation
+	for _, p := range all {
+		for _, rule := range r {
+			if _, ok := rule.(Whole); ok {
+				continue
+			}
+			for _, v := range violations(rule.Check(p)) {
+				found = append(found, named(v, p))
+			}
+		}
+	}
+	for _, rule := range r {
+		if whole, ok := rule.(Whole); ok {
+			found = append(found, violations(whole.CheckAll(all))...)
+		}
+	}
+	return broken(found)
+}
+
+// named returns v with the name of the pipeline, if it does not say one.
+func named(v *Violation, p pipeline.Pipeline) *Violation {
+	if v.Pipeline != "" {
+		return v
+	}
+	c := *v
+	c.Pipeline = p.Name
+	return &c
+}
+
+// Func adapts an ordinary function to a Rule. See [Around] for what it may want
+// to ask.
+type Func func(p pipeline.Pipeline) error
+
+// Check calls f.
+func (f Func) Check(p pipeline.Pipeline) error { return f(p) }
+
+// Require returns nil if p is valid and keeps every rule. Else it reports all
+// that is broken, with a way through the pipeline that shows it:
+//
+//	func TestNothingReachesProductionUnapproved(t *testing.T) {
+//		if err := policy.Require(delivery(), policy.Each(policy.Tier(stage.Production), policy.Approved{Need: 2})); err != nil {
+//			t.Error(err)
+//		}
+//	}
+//
+// Of a pipeline with mistakes it returns what [pipeline.Pipeline.Validate] says:
+// nothing can be proved of it.
+func Require(p pipeline.Pipeline, rules ...Rule) error {
+	return RequireAll([]pipeline.Pipeline{p}, rules...)
+}
+
+// RequireAll does what Require does for pipelines that are run beside each
+// other. A [Whole] among the rules is asked about all of them at once.
+func RequireAll(all []pipeline.Pipeline, rules ...Rule) error {
+	var invalid []error
+	for _, p := range all {
+		if err := p.Validate(); err != nil {
+			invalid = append(invalid, err)
+		}
+	}
+	switch len(invalid) {
+	case 0:
+		return Rules(rules).CheckAll(all)
+	case 1:
+		return invalid[0]
+	}
+	return errors.Join(invalid...)
+}
