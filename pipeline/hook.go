@@ -377,11 +377,11 @@ func (r *live) errs(i int32) {
 }
 
 func (r *live) settleCall(t *task, now time.Time) error {
-	r.vacate(t.node)
 	if !r.m.Calling(t.node, t.attempt) {
 		t.told.came(new(journal.Event))
-		return nil
+		return nil // the places may be those of a later call
 	}
+	r.vacate(t.node)
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
 	t.told.came(&e)
 	return errors.Join(r.deployed(t, t.out, now), r.emit(e))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -121,9 +122,10 @@ func (r *live) refresh() bool {
 // forward: then the one who flushes does it, and nobody conflicts.
 func (x *Executor) recordLive(ctx context.Context, run string, f func(*machine.Machine, time.Time) ([]journal.Event, error)) (done bool, err error) {
 	s := x.serving()
-	if s == nil {
+	if s == nil || !s.begin() {
 		return false, nil
 	}
+	defer s.end()
 	s.mu.Lock()
 	r := s.live[run]
 	s.mu.Unlock()
@@ -247,7 +249,7 @@ func (r *live) decide(now time.Time) error {
 			return err
 		}
 	}
-	if r.m.InFlight() && r.m.Owner != r.s.name {
+	if r.orphaned() {
 		if err := r.own(now); err != nil {
 			return err
 		}
@@ -278,7 +280,7 @@ func (r *live) decide(now time.Time) error {
 	for _, t := range r.work.returned {
 		r.tidy(t.node)
 	}
-	if next := r.m.Next(); r.idle() && r.m.Owner == r.s.name && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
+	if next := r.m.Next(); r.idle() && r.m.Owner != "" && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
 		return r.put(journal.Event{Time: now, Kind: journal.Released, By: r.s.name, Epoch: r.m.Epoch})
 	}
 	return nil
@@ -297,7 +299,7 @@ func (r *live) catchUp() error {
 		if e.Kind == journal.Adopted || e.Kind == journal.Claimed && e.By != r.s.name {
 			return journal.ErrConflict // more than this flush has to be decided anew
 		}
-		if err := r.apply(e); err != nil {
+		if err := r.m.Apply(e); err != nil {
 			return err
 		}
 	}
@@ -306,6 +308,12 @@ func (r *live) catchUp() error {
 	}
 	r.outside = r.outside[:0]
 	return nil
+}
+
+// orphaned reports whether hooks are called of which nobody will say what they
+// did: who called them died, or let go of the run.
+func (r *live) orphaned() bool {
+	return r.m.InFlight() && (r.m.Owner != r.s.name || len(r.flight)+len(r.work.returned) == 0)
 }
 
 // own records that this executor takes the run forward (J4).
@@ -332,19 +340,7 @@ func (r *live) emit(events ...journal.Event) error {
 
 func (r *live) put(e journal.Event) error {
 	r.events = append(r.events, e)
-	return r.apply(&r.events[len(r.events)-1])
-}
-
-// apply gives the machine an event. A vote that comes while its gate is being
-// asked has it asked once more, for the answer did not see the vote (G1).
-func (r *live) apply(e *journal.Event) error {
-	err := r.m.Apply(e)
-	if err == nil && e.Kind == journal.Voted {
-		if i, ok := r.m.Find(e.Step); ok {
-			r.m.Again(i)
-		}
-	}
-	return err
+	return r.m.Apply(&r.events[len(r.events)-1])
 }
 
 // oblige makes the events that somebody asked for.
@@ -477,6 +473,9 @@ func (r *live) carryOut() (next *task) {
 	for _, i := range r.stops {
 		r.stop(i) // also one that was launched just now
 	}
+	for _, i := range r.stops { // one of them may have been launched just now
+		r.stop(i)
+	}
 	return next
 }
 
@@ -491,7 +490,9 @@ func (r *live) reload() error {
 	if err != nil {
 		return err
 	}
-	if free, err := r.s.free(m); err != nil || !free {
+	called := func(t *task) bool { return t.do == machine.Call }
+	taken := m.Owner != r.s.name && slices.ContainsFunc(r.flight, called) // what they do does not count any more
+	if free, err := r.s.free(m); err != nil || !free || taken {
 		return errors.Join(errFenced, err)
 	}
 	if !r.s.current(m) {
@@ -513,6 +514,7 @@ func (r *live) rest() {
 		next = time.Time{}
 	}
 	r.s.alarm(r.id, next)
+	maps.DeleteFunc(r.erring, func(i int32, _ bool) bool { return !r.m.View(i).Ended.IsZero() })
 	if r.idle() && r.m.Owner == "" && (len(r.erring) == 0 || r.m.Status.Done()) { // the machine knows since when it errs
 		r.retire()
 	}

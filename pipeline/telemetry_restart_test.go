@@ -261,9 +261,9 @@ func TestACallThatWasTakenOverIsTold(t *testing.T) {
 		}
 		pass(time.Hour)
 		b.want(t,
-			"RUN shop 0s+3m0s success",
-			"  RUN build 0s+2m0s error fenced Error: not recorded: the stage was called anew meanwhile",
-			"  RUN build 1m0s+2m0s success",
+			"RUN shop 0s+3m5s success",
+			"  RUN build 0s+1m0s error fenced Error: not recorded: another executor takes the run forward",
+			"  RUN build 1m5s+2m0s success",
 		)
 	})
 }
