@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/internal/machine"
@@ -60,23 +61,26 @@ func (s *server) buried(m *machine.Machine) []journal.Event {
 // run gives way in the environments that it waits for, and leaves those that it
 // gives back.
 func (s *server) drifted(m *machine.Machine, events []journal.Event) {
+	journals, err := s.x.Store.List(s.store, journal.Query{Prefix: machine.Journal("")})
+	if err != nil {
+		s.fail(err)
+		return
+	}
 	batches := []journal.Batch{{Journal: m.Run, Length: m.Length, Events: events}}
 	s.envs.mu.Lock()
-	for _, name := range s.x.environments() {
-		env, err := s.envs.get(s.store, name)
-		if err == nil {
-			err = s.x.growEnvironment(s.store, env)
-		}
+	for _, j := range journals {
+		name := strings.TrimPrefix(j, machine.Journal(""))
+		env, err := s.envs.grown(s.store, name)
 		if err != nil {
 			s.log.Error("an environment is left alone, for its journal cannot be read", "environment", name, "error", err)
 			continue
 		}
 		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
-			batches = append(batches, journal.Batch{Journal: machine.Journal(name), Length: env.Length, Events: left})
+			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})
 		}
 	}
 	s.envs.mu.Unlock()
-	err := s.x.Store.Append(s.store, batches...)
+	err = s.x.Store.Append(s.store, batches...)
 	switch {
 	case err == nil || errors.Is(err, journal.ErrConflict):
 		s.wake(m.Run)

@@ -162,20 +162,6 @@ func (x *Executor) program(name string, digest artifact.Digest) *machine.Program
 	return nil
 }
 
-// environments returns the names of the environments that the pipelines use, in
-// order.
-func (x *Executor) environments() []string {
-	names := map[string]bool{}
-	for _, d := range x.current {
-		for _, s := range d.All() {
-			if s, ok := s.(Stage); ok && s.Environment.Name != "" {
-				names[s.Environment.Name] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
 // fold reads the journal of a run.
 func (x *Executor) fold(ctx context.Context, run string) (*machine.Machine, error) {
 	if err := checkID(run); err != nil {

@@ -8,9 +8,9 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
-// environments holds the environments that runs of this executor were in, as
-// the Store has them. What is decided on them is right only if the Store takes
-// it, so it does not matter when they are out of date.
+// environments holds the environments as the Store had them when they were last
+// looked at. They may be out of date. A run that is inside may decide on one
+// all the same, for what it decides is right only if the Store takes it.
 type environments struct {
 	x *Executor
 
@@ -22,16 +22,18 @@ type environments struct {
 
 func (e *environments) init(x *Executor) { e.x, e.last = x, map[string]*machine.Environment{} }
 
-// get returns the named environment. E.mu is held.
-func (e *environments) get(ctx context.Context, name string) (*machine.Environment, error) {
+// grown returns the named environment with what is new in the Store. E.mu is
+// held.
+func (e *environments) grown(ctx context.Context, name string) (*machine.Environment, error) {
 	env := e.last[name]
 	if env == nil {
 		env = &machine.Environment{Name: name}
-		if err := e.x.growEnvironment(ctx, env); err != nil {
-			return nil, err
-		}
-		e.last[name] = env
 	}
+	if err := e.x.growEnvironment(ctx, env); err != nil {
+		delete(e.last, name)
+		return nil, err
+	}
+	e.last[name] = env
 	return env, nil
 }
 
@@ -40,12 +42,8 @@ func (e *environments) get(ctx context.Context, name string) (*machine.Environme
 func (e *environments) next(ctx context.Context, name string) ([]string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	env, err := e.get(ctx, name)
+	env, err := e.grown(ctx, name)
 	if err != nil {
-		return nil, err
-	}
-	if err := e.x.growEnvironment(ctx, env); err != nil {
-		delete(e.last, name)
 		return nil, err
 	}
 	return env.Next(), nil
@@ -69,9 +67,12 @@ func (r *live) environment(name string) (*entry, error) {
 			return e, nil
 		}
 	}
-	env, err := r.s.envs.get(r.s.store, name)
-	if err != nil {
-		return nil, err
+	env := r.s.envs.last[name]
+	if env == nil || env.Holder.Run != r.id {
+		var err error
+		if env, err = r.s.envs.grown(r.s.store, name); err != nil {
+			return nil, err
+		}
 	}
 	e := &entry{env: env.Clone(), length: env.Length}
 	r.entries = append(r.entries, e)

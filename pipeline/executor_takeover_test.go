@@ -1,0 +1,242 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/gate/approval"
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
+)
+
+// What is taken over, from whom and when (J4).
+
+func add(t *testing.T, store journal.Store, name string, events ...journal.Event) {
+	t.Helper()
+	have, err := store.Events(t.Context(), name, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events {
+		events[i].Time = time.Now().UTC()
+	}
+	if err := store.Append(t.Context(), journal.Batch{Journal: name, Length: len(have), Events: events}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type late struct {
+	*journal.Memory
+	hold atomic.Bool
+}
+
+func (s *late) Changes(ctx context.Context, mark int64) ([]string, int64, error) {
+	names, next, err := s.Memory.Changes(ctx, mark)
+	for err == nil && s.hold.Load() {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil, mark, ctx.Err()
+		}
+	}
+	return names, next, err
+}
+
+func TestARunLeavesAnEnvironmentThatAnotherExecutorEntered(t *testing.T) { // E1, J4
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		slow := &late{Memory: store}
+		bake := pipeline.Stage{Name: "bake", Environment: production, Run: stage.Func(func(_ context.Context, in stage.Input) (stage.Output, error) {
+			if in.Run == "first" {
+				return stage.Output{}, nil
+			}
+			return stage.Output{Again: time.Hour}, nil
+		})}
+		a, b := over(slow, bake), over(store, bake)
+		serve(t, a)
+		serve(t, b)
+		start(t, a, "first")
+		pass(time.Minute) // a knows the environment as first left it
+		slow.hold.Store(true)
+		start(t, b, "second")
+		pass(100 * time.Millisecond)
+		if env := environment(t, b); env.Holder.Run != "second" {
+			t.Fatalf("inside is %q; want second", env.Holder.Run)
+		}
+		if err := a.Cancel(t.Context(), "second", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		wantRun(t, a, "second", pipeline.Canceled)
+		if env := environment(t, a); env.Holder.Run != "" {
+			t.Errorf("inside is %q, which has ended; want nobody", env.Holder.Run)
+		}
+		slow.hold.Store(false)
+	})
+}
+
+func TestARunThatWaitsIsOwnedByNobodyAfterARestart(t *testing.T) { // J4, R3
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		x := over(store, asks("release"))
+		start(t, x, "one")
+		wait := journal.Event{Kind: journal.Waiting, Step: "release", Epoch: 1, Data: &journal.Wait{For: "approval", Text: "0 of 1 approvals from anyone", Subject: ballot(t, x, "one", "release", "ann").Subject}}
+		add(t, store, "one", journal.Event{Kind: journal.Claimed, By: "ghost", Epoch: 1}, wait) // it died then
+		serve(t, x)
+		pass(time.Minute)
+		if r := run(t, x, "one"); r.Status != pipeline.Waiting || r.Owner != "" {
+			t.Errorf("the run is %v and owned by %q; want it waiting, and owned by nobody\n%q", r.Status, r.Owner, story(t, x, "one"))
+		}
+	})
+}
+
+func TestAHookOfARunThatSomebodyElseClaimedMeanwhileIsStopped(t *testing.T) { // J4
+	synctest.Test(t, func(t *testing.T) {
+		var calls, stopped atomic.Int64
+		x := executor(pipeline.Stage{Name: "long", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
+			calls.Add(1)
+			select {
+			case <-ctx.Done():
+				stopped.Add(1)
+				return stage.Output{}, ctx.Err()
+			case <-time.After(time.Hour):
+				return stage.Output{}, nil
+			}
+		})})
+		serve(t, x)
+		start(t, x, "one")
+		pass(time.Minute)
+		add(t, x.Store, "one", journal.Event{Kind: journal.Claimed, By: "ghost", Epoch: 2}) // it dies at once
+		pass(time.Minute)
+		if calls.Load() != 2 || stopped.Load() != 1 {
+			t.Errorf("%d calls, of which %d were stopped; want 2 and 1, for the first is of no more use", calls.Load(), stopped.Load())
+		}
+		pass(time.Hour)
+		wantRun(t, x, "one", pipeline.Succeeded)
+	})
+}
+
+type sick struct {
+	*journal.Memory
+	name atomic.Value
+}
+
+func (s *sick) Events(ctx context.Context, name string, from int) ([]journal.Event, error) {
+	if bad := s.name.Load(); bad == name {
+		return nil, journal.ErrCorrupt
+	}
+	return s.Memory.Events(ctx, name, from)
+}
+
+func TestARunGoesOnOnceItsJournalCanBeReadAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &sick{Memory: new(journal.Memory)}
+		x := over(store, work("build", time.Hour), asks("release"))
+		serve(t, x)
+		start(t, x, "one")
+		pass(time.Minute)
+		store.name.Store("one")
+		add(t, store.Memory, "one", journal.Event{Kind: journal.Overridden, Step: "release", By: "ann", Data: &journal.Reason{Text: "x"}})
+		pass(time.Minute)
+		store.name.Store("")
+		if err := x.Cancel(t.Context(), "one", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		wantRun(t, x, "one", pipeline.Canceled)
+	})
+}
+
+func TestACanceledRunOfWhichNothingIsLeftGivesItsEnvironmentBack(t *testing.T) { // R2, E1
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		x := over(store, deploy("deploy", time.Hour, production))
+		stop := serve(t, x)
+		start(t, x, "one")
+		pass(time.Minute)
+		stop()
+		y := over(store, work("build", 0))
+		serve(t, y)
+		wantRun(t, y, "one", pipeline.Waiting)
+		if err := y.Cancel(t.Context(), "one", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		wantRun(t, y, "one", pipeline.Canceled)
+		if env := environment(t, y); env.Holder.Run != "" {
+			t.Errorf("inside is %q, which has ended; want nobody", env.Holder.Run)
+		}
+	})
+}
+
+type outage struct {
+	approval.Quorum
+	down *atomic.Bool
+}
+
+func (o outage) Decide(ctx context.Context, req gate.Request) (gate.Decision, error) {
+	if o.down.Load() {
+		return gate.Decision{}, errors.New("502")
+	}
+	return o.Quorum.Decide(ctx, req)
+}
+
+func TestAdoptARunThatIsLive(t *testing.T) { // R2, J7
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		var down atomic.Bool
+		down.Store(true)
+		g := pipeline.Gate{Name: "release", Require: outage{approval.Quorum{Anyone: true}, &down}}
+		a := over(store, g, work("build", 0))
+		serve(t, a)
+		start(t, a, "one")
+		pass(time.Minute)
+		b := over(store, g, work("build", 0), work("more", 0))
+		stop := serve(t, b)
+		pass(time.Minute)
+		stop()
+		if r := run(t, a, "one"); r.For != "drift" {
+			t.Fatalf("the run waits for %q; want drift", r.For)
+		}
+		if err := a.Adopt(t.Context(), "one", "ann", "the old one is right"); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Second)
+		req, err := a.Ask(t.Context(), "one", "release")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Vote(t.Context(), "one", "release", gate.Vote{By: "ann", Approve: true, Subject: req.Subject}); err != nil {
+			t.Errorf("Vote = %v; want nil, for it is what Ask says", err)
+		}
+		down.Store(false)
+		pass(time.Hour)
+		wantRun(t, a, "one", pipeline.Succeeded)
+	})
+}
+
+func TestARunThatWasForeignIsLookedAtWhenItIsNot(t *testing.T) { // J4
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		steps := pipeline.Sequence{work("build", time.Minute), asks("first"), asks("second")}
+		a, b := over(store, steps...), over(store, steps...)
+		a.Lease, b.Lease = time.Hour, time.Hour
+		stop := serve(t, a)
+		start(t, a, "one")
+		pass(time.Second)
+		serve(t, b)
+		pass(time.Minute + time.Second) // a has released it, and b has not looked
+		stop()
+		vote(t, b, "one", "first", "ann") // now b does
+		pass(time.Second)
+		c := over(store, steps...)
+		vote(t, c, "one", "second", "ann") // by a process that does not serve
+		pass(time.Second)
+		wantRun(t, b, "one", pipeline.Succeeded)
+	})
+}
