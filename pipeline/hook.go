@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 	"time"
 
@@ -120,7 +121,8 @@ func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
 	in.Logger = r.s.x.Log
 	if r.s.x.Secrets != nil {
 		t.secrets = &secrets{resolve: r.s.x.Secrets}
-		t.in.Secrets = t.secrets.get
+		in.Secrets = t.secrets.get
+		in.Logger = slog.New(maskedLog{r.s.x.Log.Handler(), t.secrets})
 	}
 }
 
@@ -214,8 +216,12 @@ func (t *task) invoke(ctx context.Context) {
 // finish delivers what came back, unless nobody waits for it.
 func (t *task) finish() (next *task) {
 	r := t.r
-	if t.secrets != nil {
+	switch {
+	case t.secrets == nil:
+	case t.asking == nil:
 		t.out, t.err = t.secrets.mask(t.out, t.err)
+	default:
+		t.seen.Output, t.err = t.secrets.mask(t.seen.Output, t.err)
 	}
 	r.mu.Lock()
 	t.returned = true
