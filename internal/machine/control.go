@@ -157,49 +157,6 @@ func (m *Machine) drop(i int32, lost bool) {
 	}
 }
 
-// spoil notes that node i did not do what it should in its environments.
-func (m *Machine) spoil(i int32) {
-	s := &m.states[i]
-	if s.spoiled {
-		return
-	}
-	for _, e := range m.node(i).envs {
-		s.spoiled = true
-		m.envs[e].bad++
-	}
-}
-
-// right notes that stage i succeeded. If it is a way out of a failure, it has
-// put right what went wrong in its environment.
-func (m *Machine) right(i int32) {
-	n := m.node(i)
-	if len(n.envs) == 0 || !n.Urgent || m.envs[n.envs[0]].bad == 0 {
-		return
-	}
-	for c, p := i, n.Parent; p >= 0; c, p = p, m.node(p).Parent {
-		if m.node(p).Kind == OnFailure && m.node(c).Pos == 1 {
-			m.envs[n.envs[0]].righted = true
-			return
-		}
-	}
-}
-
-// settle says that node i has no more use for its environments. One that no
-// node has a use for is given back.
-func (m *Machine) settle(i int32) {
-	s := &m.states[i]
-	if s.settled {
-		return
-	}
-	s.settled = true
-	for _, e := range m.node(i).envs {
-		env := &m.envs[e]
-		if env.remaining--; env.remaining == 0 && (env.held || env.queued) {
-			m.leaves = append(m.leaves, e)
-		}
-	}
-}
-
 // cancel stops node i and what is in it, except ways out.
 func (m *Machine) cancel(i int32, t time.Time) {
 	s, n := &m.states[i], m.node(i)
