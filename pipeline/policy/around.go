@@ -12,9 +12,10 @@ import (
 // before it is begun; that it is begun, and so the gates of its environment
 // have passed, counts too.
 //
-// A way is made of these choices: a stage succeeds or fails, a gate passes or
-// does not, or is skipped if its OnReject or OnExpire says so, a [pipeline.When]
-// is taken or not, a [pipeline.ForEach] has items or none, the run is canceled.
+// A way is made of these choices: a stage succeeds, fails, or ends without having
+// begun; a gate passes or does not, or is skipped if its OnReject or OnExpire
+// says so; a [pipeline.When] is taken or not; a [pipeline.ForEach] has items or
+// none; the run is canceled.
 // Whatever hooks, gates and conditions really answer, a run goes no other way,
 // and each of these ways can be gone if they answer so. To do a step anew
 // ([pipeline.Executor.Retry]) adds none, for what has happened stays so. To
@@ -158,6 +159,10 @@ func (s *search) reach(i, top int) bool {
 		return false
 	}
 	switch up.step.(type) {
+	case pipeline.When:
+		s.add(at.up, taken)
+	case pipeline.ForEach:
+		s.add(at.up, anItem)
 	case pipeline.Sequence:
 		return s.all(up.in[:at.pos])
 	case pipeline.Graph:

@@ -80,7 +80,9 @@ func guarded(e stage.Environment, gates ...gate.Gate) stage.Environment {
 	return e
 }
 
-func node(s pipeline.Step, after ...string) pipeline.Node { return pipeline.Node{Step: s, After: after} }
+func node(s pipeline.Step, after ...string) pipeline.Node {
+	return pipeline.Node{Step: s, After: after}
+}
 
 func graph(nodes ...pipeline.Node) pipeline.Graph { return pipeline.Graph{Nodes: nodes} }
 

@@ -58,7 +58,9 @@ const (
 	passes   = "passes"
 	rejects  = "is rejected"
 	skipped  = "is skipped"
+	taken    = "is taken"
 	notTaken = "is not taken"
+	anItem   = "has an item"
 	noItems  = "has no items"
 	canceled = "is canceled"
 )
