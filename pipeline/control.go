@@ -174,13 +174,15 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 		v.At = req.Now
 	}
 	v.At, v.Groups = v.At.UTC(), slices.Clone(v.Groups)
-	if g == nil {
+	another := fmt.Errorf("a vote by %q on gate %q was for another subject, %s: what would pass has changed, or the gate was asked anew; look again", v.By, gateName, v.Subject.Short())
+	switch {
+	case g == nil:
 		return refused("run %s waits because its definition has changed; adopt it or drain it first", run)
+	case req.Subject != v.Subject:
+		return refused("run %s: %w", run, another)
 	}
-	if req.Subject == v.Subject {
-		if err := guarded(func() error { return gate.Eligible(g, req, v) }); err != nil {
-			return refused("a vote by %q on gate %q: %w", v.By, gateName, err)
-		}
+	if err := guarded(func() error { return gate.Eligible(g, req, v) }); err != nil {
+		return refused("a vote by %q on gate %q: %w", v.By, gateName, err)
 	}
 	return x.record(ctx, run, func(m *machine.Machine, now time.Time) ([]journal.Event, error) {
 		if m.Voted(v.ID) {
@@ -191,7 +193,7 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 			return nil, err
 		}
 		if m.Request(i, now).Subject != v.Subject {
-			return nil, fmt.Errorf("a vote by %q on gate %q was for another subject, %s: what would pass has changed, or the gate was asked anew; look again", v.By, gateName, v.Subject.Short())
+			return nil, another
 		}
 		return []journal.Event{{Kind: journal.Voted, Step: gateName, By: v.By, Data: &v}}, nil
 	})

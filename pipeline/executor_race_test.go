@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/stage"
@@ -135,6 +136,50 @@ func TestALateReturnGivesNoPlaceBackThatIsTaken(t *testing.T) {
 		wantRun(t, x, "one", pipeline.Succeeded)
 		if most.Load() != 1 {
 			t.Errorf("%d at a time; want 1", most.Load())
+		}
+	})
+}
+
+// A past store reads a journal once as it was a moment ago.
+type past struct {
+	*journal.Memory
+	length atomic.Int64
+}
+
+func (p *past) Events(ctx context.Context, name string, from int) ([]journal.Event, error) {
+	events, err := p.Memory.Events(ctx, name, from)
+	if n := int(p.length.Swap(0)); n > 0 {
+		events = events[:n]
+	}
+	return events, err
+}
+
+func TestAVoteCountsNotOnASubjectThatComesWhileItIsCast(t *testing.T) { // G4, G5
+	synctest.Test(t, func(t *testing.T) {
+		store := &past{Memory: new(journal.Memory)}
+		held := pipeline.Gate{Name: "release", OnReject: pipeline.Hold, Require: approval.Quorum{From: []string{"ann", "ben"}, Veto: true}}
+		x := over(store, held, work("build", 0))
+		stop := serve(t, x)
+		start(t, x, "one")
+		no := ballot(t, x, "one", "release", "ann")
+		no.Approve = false
+		if err := x.Vote(t.Context(), "one", "release", no); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		before := len(story(t, x, "one")) - 2
+		if err := x.Retry(t.Context(), "one", "release", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		stop()
+		v := ballot(t, x, "one", "release", "eve")
+		store.length.Store(int64(before - 1))
+		if err := x.Vote(t.Context(), "one", "release", v); !errors.Is(err, pipeline.ErrRefused) {
+			t.Errorf("Vote = %v; want it refused, for eve may not vote", err)
+		}
+		for _, v := range step(t, x, "one", "release").Votes {
+			t.Errorf("recorded a vote by %q", v.By)
 		}
 	})
 }
