@@ -210,7 +210,7 @@ func join(conditions []Condition, sep string) string {
 		texts[i] = c.Describe()
 	}
 	if len(texts) == 0 {
-		return "nothing"
+		return "one of no conditions"
 	}
 	return fmt.Sprintf("(%s)", strings.Join(texts, sep))
 }

@@ -31,22 +31,34 @@ func (r Rules) Check(p pipeline.Pipeline) error { return r.CheckAll([]pipeline.P
 // CheckAll implements [Whole].
 func (r Rules) CheckAll(all []pipeline.Pipeline) error {
 	var found []*Violation
+	single, whole := r.sorted()
 	for _, p := range all {
-		for _, rule := range r {
-			if _, ok := rule.(Whole); ok {
-				continue
-			}
+		for _, rule := range single {
 			for _, v := range violations(rule.Check(p)) {
 				found = append(found, named(v, p))
 			}
 		}
 	}
-	for _, rule := range r {
-		if whole, ok := rule.(Whole); ok {
-			found = append(found, violations(whole.CheckAll(all))...)
-		}
+	for _, rule := range whole {
+		found = append(found, violations(rule.CheckAll(all))...)
 	}
 	return broken(found)
+}
+
+// sorted returns the rules about one pipeline, and those about several.
+func (r Rules) sorted() (single []Rule, whole []Whole) {
+	for _, rule := range r {
+		switch rule := rule.(type) {
+		case Rules:
+			s, w := rule.sorted()
+			single, whole = append(single, s...), append(whole, w...)
+		case Whole:
+			whole = append(whole, rule)
+		default:
+			single = append(single, rule)
+		}
+	}
+	return single, whole
 }
 
 // named returns v with the name of the pipeline, if it does not say one.

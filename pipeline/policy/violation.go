@@ -17,7 +17,11 @@ type Violation struct {
 	Where    string // environment of the step; empty if it has none
 	Reason   string // what is there instead, in one clause; may be empty
 	Way      Way    // that shows it; nil if it can be seen without one
+	Err      error  // what a rule of yours returned, if that was no Violation
 }
+
+// Unwrap returns v.Err.
+func (v *Violation) Unwrap() error { return v.Err }
 
 // Error returns what was wanted where, and, on a line of its own, the way that
 // shows that it is not so.
@@ -33,9 +37,13 @@ func (v *Violation) Error() string {
 		}
 		b.WriteString(": ")
 	}
-	b.WriteString("want " + v.Rule)
-	if v.Reason != "" {
-		b.WriteString("; " + v.Reason)
+	switch {
+	case v.Rule == "":
+		b.WriteString(v.Reason)
+	case v.Reason == "":
+		b.WriteString("want " + v.Rule)
+	default:
+		b.WriteString("want " + v.Rule + "; " + v.Reason)
 	}
 	if len(v.Way) > 0 {
 		b.WriteString("\n\tway: " + v.Way.String())
@@ -60,7 +68,7 @@ func violations(err error) []*Violation {
 	if err == nil {
 		return nil
 	}
-	return []*Violation{{Reason: err.Error()}}
+	return []*Violation{{Reason: err.Error(), Err: err}}
 }
 
 // broken returns an error of the violations, or nil if there are none.
