@@ -291,6 +291,11 @@ func (s *search) end(i int) {
 		if step.OnReject == pipeline.Fail {
 			did = rejects
 		}
+	case pipeline.When, pipeline.ForEach:
+		if s.happens(i, false) {
+			s.do(i)
+			return
+		}
 	}
 	s.add(i, did)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Under is the Condition that the gates of the stage's environment have each of
-// these among them, such as [window.Outside] of each freeze. They are asked each
+// these among them, such as window.Outside of each freeze. They are asked each
 // time before a stage there is begun. A gate in the tree is not: once a stage
 // after it has begun, a freeze does not hold up the next one.
 //
