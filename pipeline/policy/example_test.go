@@ -1,0 +1,134 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/gate/approval"
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/policy"
+	"github.com/penstock/penstock/stage"
+)
+
+// Somebody has made the approval one for risky changes only.
+func ExampleRequire() {
+	p := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{
+		pipeline.Stage{Name: "build", Run: work, Produces: image},
+		deploy(staging, "stage"),
+		in(staging, "smoke"),
+		pipeline.When{Name: "risky", If: always, Do: pipeline.Gate{
+			Name: "release", Subject: image, Require: approval.Quorum{Need: 2, Group: "release-managers"},
+		}},
+		pipeline.OnFailure{
+			Of: pipeline.Sequence{deploy(production, "deploy"), watch(production, "bake", time.Hour)},
+			Do: back(production, "go-back"),
+		},
+	}}
+	fmt.Println(policy.Require(p,
+		policy.Each(policy.Tier(stage.Production), policy.Approved{Need: 2}, policy.Verified{}, policy.WayBack{}),
+	))
+	// Output:
+	// pipeline "shop" breaks policies in 3 places:
+	// 	steps[4].of[0]: "deploy" in "production": want 2 approvals, none by an author or the starter
+	// 		way: build → stage → smoke → risky is not taken → deploy begins
+	// 	steps[4].of[1]: "bake" in "production": want 2 approvals, none by an author or the starter
+	// 		way: build → stage → smoke → risky is not taken → deploy → bake begins
+	// 	steps[4].do: "go-back" in "production": want 2 approvals, none by an author or the starter
+	// 		way: build → stage → smoke → risky is not taken → deploy fails → go-back begins
+}
+
+// Two pipelines take the same environments in different order. Each keeps the
+// rule by itself.
+func ExampleRequireAll() {
+	release := pipeline.Pipeline{Name: "release", Given: image, Steps: pipeline.Sequence{
+		in(staging, "stage"), in(production, "deploy"), in(staging, "compare"),
+	}}
+	refresh := pipeline.Pipeline{Name: "refresh", Given: image, Steps: pipeline.Sequence{
+		in(production, "snapshot"), in(staging, "load"), in(production, "unlock"),
+	}}
+	fmt.Println(policy.RequireAll([]pipeline.Pipeline{release, refresh}, policy.LockOrder{}))
+	// Output:
+	// the pipelines together break a policy:
+	// 	want environments to be entered in one order; a run of "refresh" is in "production" since "snapshot", until "unlock", and waits for "staging" at "load"; a run of "release" is in "staging" since "stage", until "compare", and waits for "production" at "deploy"
+}
+
+// Errors carry what a program may want to know.
+func ExampleViolation() {
+	err := policy.Require(shop(do("test"), deploy(production, "deploy")), policy.Each(policy.Tier(stage.Production), policy.Approved{}))
+	var v *policy.Violation
+	if errors.As(err, &v) {
+		fmt.Println(v.Step, v.Where, v.Path)
+		for _, m := range v.Way {
+			fmt.Println("-", m.Step, m.Did)
+		}
+	}
+	// Output:
+	// deploy production steps[1]
+	// - test succeeds
+	// - deploy begins
+}
+
+// A hotfix may go out without a bake, if somebody on duty agrees.
+func ExampleAny() {
+	rule := policy.Each(policy.Tier(stage.Production),
+		policy.Any(policy.Baked{For: time.Hour}, policy.Approved{Group: "on-duty"}))
+	d := deploy(production, "deploy")
+	fmt.Println(policy.Require(shop(watch(staging, "soak", 2*time.Hour), d), rule))
+	fmt.Println(policy.Require(shop(ask("agree", approval.Quorum{Group: "on-duty"}), d), rule))
+	fmt.Println(policy.Require(shop(watch(staging, "soak", time.Minute), d), rule))
+	// Output:
+	// <nil>
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[1]: "deploy" in "production": want (a bake of 1h0m0s, or an approval from group "on-duty" not by an author or the starter); stage "soak" bakes for 1m0s
+	// 		way: soak → deploy begins
+}
+
+// A rule of one's own: nothing is deployed before it was scanned.
+func ExampleAfter() {
+	scanned := policy.After("a scan", func(s pipeline.Step) bool { return pipeline.Name(s) == "scan" })
+	p := shop(pipeline.Graph{Nodes: []pipeline.Node{
+		{Step: do("scan")},
+		{Step: do("test")},
+		{Step: deploy(production, "deploy"), After: []string{"test"}},
+	}})
+	fmt.Println(policy.Require(p, policy.Each(policy.Everywhere, scanned)))
+	// Output:
+	// pipeline "shop" breaks a policy:
+	// 	steps[0].nodes[2]: "deploy" in "production": want a scan
+	// 		way: test → deploy begins
+}
+
+// A rule about single stages: those in production do not run for ever.
+func ExampleThat() {
+	limited := policy.That("a Timeout of at most an hour", func(at policy.Place) error {
+		if d := at.Stage.Timeout; d <= 0 || d > time.Hour {
+			return &policy.Violation{Reason: fmt.Sprintf("it is %v", d)}
+		}
+		return nil
+	})
+	fmt.Println(policy.Require(shop(deploy(production, "deploy")), policy.Each(policy.Tier(stage.Production), limited)))
+	// Output:
+	// pipeline "shop" breaks a policy:
+	// 	steps[0]: "deploy" in "production": want a Timeout of at most an hour; it is 0s
+}
+
+// How can the clean-up be reached though nothing was deployed?
+func ExampleAround() {
+	p := shop(ask("release", two), pipeline.Finally{
+		Of: pipeline.Sequence{do("prepare"), deploy(production, "deploy")},
+		Do: do("clean-up"),
+	})
+	way, ok := policy.Around(p, "clean-up", func(m policy.Mark) bool {
+		s, ok := m.Step.(pipeline.Stage)
+		return ok && policy.Deploys(s)
+	})
+	fmt.Println(way, ok)
+
+	_, ok = policy.Around(p, "clean-up", func(m policy.Mark) bool { return pipeline.Name(m.Step) == "release" })
+	fmt.Println("without the gate:", ok)
+	// Output:
+	// release → prepare fails → clean-up begins true
+	// without the gate: false
+}
