@@ -26,7 +26,7 @@ func (s *server) current(m *machine.Machine) bool {
 		return true
 	}
 	if m.Canceled() != "" && !has {
-		s.drifted(m, s.buried(m))
+		s.bury(m)
 		return false
 	}
 	if d == nil || !m.Begun.Before(s.since) {
@@ -44,17 +44,27 @@ func (s *server) current(m *machine.Machine) bool {
 	return false
 }
 
-// buried returns the events that end a canceled run of which the definition is
-// gone.
-func (s *server) buried(m *machine.Machine) []journal.Event {
-	now := time.Now().UTC().Round(0)
-	events := []journal.Event{{Time: now, Kind: journal.Claimed, By: s.name, Epoch: m.Epoch + 1}}
-	for _, env := range m.Held() {
-		events = append(events, journal.Event{Time: now, Kind: journal.Left, Epoch: m.Epoch + 1, Data: &journal.Exit{Environment: env}})
+// bury ends a canceled run of which the definition is gone. It waits for a lease
+// in which nothing happens to the run, for another executor may have the
+// definition yet, and takes the ways out.
+func (s *server) bury(m *machine.Machine) {
+	events, err := s.x.Store.Events(s.store, m.Run, m.Length-1)
+	if err != nil {
+		s.suffer(m.Run, broken(err))
+		return
 	}
-	return append(events, journal.Event{Time: now, Kind: journal.Ended, Epoch: m.Epoch + 1, Data: &journal.End{
+	now := time.Now().UTC().Round(0)
+	if at := events[len(events)-1].Time.Add(s.x.Lease); now.Before(at) {
+		s.alarm(m.Run, at)
+		return
+	}
+	end := []journal.Event{{Time: now, Kind: journal.Claimed, By: s.name, Epoch: m.Epoch + 1}}
+	for _, env := range m.Held() {
+		end = append(end, journal.Event{Time: now, Kind: journal.Left, Epoch: m.Epoch + 1, Data: &journal.Exit{Environment: env}})
+	}
+	s.drifted(m, append(end, journal.Event{Time: now, Kind: journal.Ended, Epoch: m.Epoch + 1, Data: &journal.End{
 		Status: machine.Canceled.String(), Text: m.Canceled() + "; ways out were not taken, for the definition is gone",
-	}})
+	}}))
 }
 
 // drifted records events of a run that this executor has no definition of. The

@@ -240,3 +240,24 @@ func TestARunThatWasForeignIsLookedAtWhenItIsNot(t *testing.T) { // J4
 		wantRun(t, b, "one", pipeline.Succeeded)
 	})
 }
+
+func TestACanceledRunTakesItsWaysOutWhereItsDefinitionIs(t *testing.T) { // R2, R5
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		var cleaned int
+		steps := pipeline.Finally{Of: asks("release"), Do: counts("clean", &cleaned)}
+		old, young := over(store, steps), over(store, steps, work("more", 0))
+		serve(t, old)
+		start(t, old, "one")
+		pass(time.Minute)
+		serve(t, young)
+		pass(time.Minute)
+		if err := young.Cancel(t.Context(), "one", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		wantRun(t, young, "one", pipeline.Canceled)
+		if cleaned != 1 {
+			t.Errorf("what is done finally was done %d times; want once\n%q", cleaned, story(t, young, "one"))
+		}
+	})
+}
