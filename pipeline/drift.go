@@ -14,8 +14,8 @@ import (
 // the definition that the run goes on under. If not it does what OnDrift says
 // (R2).
 //
-// A run that was started since by an executor with another definition is that
-// one's.
+// A run that was started or adopted since by an executor with another definition
+// is that one's: two that adopt would take it from each other for ever.
 func (s *server) current(m *machine.Machine) bool {
 	d := s.x.current[m.Beginning.Pipeline]
 	if d != nil && d.digest == m.Definition {
@@ -29,7 +29,7 @@ func (s *server) current(m *machine.Machine) bool {
 		s.bury(m)
 		return false
 	}
-	if d == nil || !m.Begun.Before(s.since) {
+	if d == nil || !m.Since.Before(s.since) {
 		return false
 	}
 	now := time.Now().UTC().Round(0)

@@ -261,3 +261,52 @@ func TestACanceledRunTakesItsWaysOutWhereItsDefinitionIs(t *testing.T) { // R2, 
 		}
 	})
 }
+
+func TestTwoExecutorsThatAdoptDoNotFight(t *testing.T) { // R2
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		x := over(store, asks("release"), work("build", 0))
+		stop := serve(t, x)
+		start(t, x, "one")
+		pass(time.Minute)
+		stop()
+		a, b := over(store, asks("release"), work("build", 0), work("more", 0)), over(store, asks("release"), work("build", 0), work("most", 0))
+		a.OnDrift, b.OnDrift = pipeline.Adopt, pipeline.Adopt
+		serve(t, a)
+		pass(time.Minute)
+		serve(t, b)
+		pass(time.Minute)
+		if n := len(story(t, b, "one")); n > 12 {
+			t.Errorf("the journal has %d events after a minute; want a few: the last to begin has it", n)
+		}
+		vote(t, b, "one", "release", "ann")
+		pass(time.Minute)
+		wantRun(t, b, "one", pipeline.Succeeded)
+		wantStep(t, b, "one", "most", pipeline.Succeeded)
+	})
+}
+
+func TestWhatAPersonAdoptedIsNotParkedAgainByAnOlderExecutor(t *testing.T) { // R2
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		x := over(store, asks("release"), work("build", 0))
+		stop := serve(t, x)
+		start(t, x, "one")
+		pass(time.Minute)
+		stop()
+		a, b := over(store, asks("release"), work("build", 0), work("more", 0)), over(store, asks("release"), work("build", 0), work("most", 0))
+		serve(t, a)
+		serve(t, b)
+		pass(time.Minute)
+		if err := b.Adopt(t.Context(), "one", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		if r := run(t, b, "one"); r.For != "" {
+			t.Errorf("the run waits for %q; want nothing as a whole, for it was adopted\n%q", r.For, story(t, b, "one"))
+		}
+		vote(t, b, "one", "release", "ann")
+		pass(time.Minute)
+		wantStep(t, b, "one", "most", pipeline.Succeeded)
+	})
+}

@@ -90,7 +90,7 @@ func (m *Machine) apply(e *journal.Event) error {
 		if err != nil {
 			return err
 		}
-		m.Definition, m.Drains, m.For, m.Reason = d.Definition, false, "", ""
+		m.Definition, m.Since, m.Drains, m.For, m.Reason = d.Definition, e.Time, false, "", ""
 	case journal.Drained:
 		m.Drains, m.For, m.Reason = true, "", ""
 	case journal.Ended:
@@ -139,7 +139,7 @@ func (m *Machine) began(e *journal.Event) error {
 	if err != nil {
 		return err
 	}
-	m.Begun, m.Beginning, m.Definition = e.Time, *d, d.Definition
+	m.Begun, m.Since, m.Beginning, m.Definition = e.Time, e.Time, *d, d.Definition
 	m.Artifacts = maps.Clone(d.Artifacts)
 	if m.prog != nil {
 		m.enter(0, e.Time)

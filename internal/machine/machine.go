@@ -20,6 +20,7 @@ type Machine struct {
 	Length     int       // of the journal
 	Beginning  journal.Beginning
 	Definition artifact.Digest // that the run goes on under
+	Since      time.Time       // when it came under Definition
 	Drains     bool            // a person said to go on under the definition it began with
 	Owner      string          // executor that takes the run forward; empty if none does
 	Epoch      int64           // of the newest claim
