@@ -70,7 +70,7 @@ func compileStage(b *machine.Builder, parent int32, s *Stage, suffix string) {
 		Kind: machine.Stage, Name: s.Name + suffix, Step: s,
 		Environment: s.Environment.Name,
 		Exclusive:   s.Environment.Name != "" && !s.Environment.Shared,
-		Guarded:     len(s.Environment.Gates) > 0,
+		Guarded:     len(s.Environment.Gates) > 0 && !stage.Watches(s.Run),
 		Newest:      s.Environment.Queue == stage.Newest,
 		Consumes:    s.Consumes, Produces: s.Produces, Takes: s.Takes, Gives: s.Gives,
 		Timeout:   s.Timeout,

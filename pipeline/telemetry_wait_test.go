@@ -144,7 +144,7 @@ func TestAGateIsShutAgainWhenItsPassLapses(t *testing.T) {
 			"RUN shop 0s+10h1m0s success",
 			"  WAIT office 0s+0s success",
 			"  WAIT approve 0s+3h0m0s success",
-			"  WAIT office 3h0m0s+7h0m0s success",
+			"  WAIT office 2h0m0s+8h0m0s success",
 			"  RUN deploy 10h0m0s+1m0s success",
 		)
 	})

@@ -10,7 +10,7 @@ import "github.com/penstock/penstock/gate"
 type Environment struct {
 	Name   string
 	Tier   Tier
-	Gates  []gate.Gate       // asked before each stage here, for every pipeline: freezes, incidents
+	Gates  []gate.Gate       // asked before each stage here, but those that only watch, for every pipeline: freezes, incidents
 	Queue  Queue             // who enters next
 	Shared bool              // let runs overlap here; by default a run waits for the one before
 	Config map[string]string // what differs from other environments; told to hooks, compared by policies

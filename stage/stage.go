@@ -40,6 +40,9 @@ import (
 //   - Check() error reports a mistake in the Runner itself, before anything runs;
 //   - Describe() string says in one line what it does: the digest of a
 //     definition and a drawing show it (see [Describe]);
+//   - Watches() bool says that Run only watches its environment: then the gates
+//     of that do not hold it up, so that nothing that went out stays unwatched
+//     when a window closes (see [Watches]);
 //   - Observe(ctx, Input) (Observation, error) says, after a crash that hid the
 //     outcome, whether the work was done: see [Observer].
 //
@@ -101,4 +104,11 @@ func Describe(r any) string {
 		return d.Describe()
 	}
 	return fmt.Sprintf("%T", r)
+}
+
+// Watches reports whether r only watches its environment and changes nothing
+// there: what its method Watches() bool says, or false if it has none.
+func Watches(r any) bool {
+	w, ok := r.(interface{ Watches() bool })
+	return ok && w.Watches()
 }

@@ -33,6 +33,7 @@ func (m *Machine) apply(e *journal.Event) error {
 	if m.Status.Done() && e.Kind != journal.Retried {
 		return ErrOrder
 	}
+	m.turn(e.Time)
 	if e.Kind == journal.Claimed {
 		return m.claimed(e)
 	}

@@ -27,8 +27,8 @@ const (
 	Observe            // ask the hook of a stage whether it was done
 	Choose             // decide a condition
 	Items              // ask for the items of a ForEach
-	Enter              // take an environment, or queue for it: see [Environment.Enter]
-	Leave              // give an environment back: see [Environment.Leave]
+	Enter              // take an environment, or queue for it: see [Machine.Entering]
+	Leave              // give an environment back: see [Machine.Leaving]
 	Withdraw           // record that the pass of a gate lapsed
 	Refuse             // record that a stage cannot be done
 	Wait               // record that a stage waits for a person
@@ -78,7 +78,12 @@ func (m *Machine) command(i int32, now time.Time) Command {
 		return Command{}
 	}
 	switch s.phase {
-	case idle, calling, held, ended, dropped:
+	case ended:
+		if m.lapses(i) && !now.Before(s.more.lapses) {
+			return Command{Do: Withdraw, Node: i, Text: "the pass lapsed before it was used"}
+		}
+		return Command{}
+	case idle, calling, held, dropped:
 		return Command{}
 	case active:
 		return m.late(i, now)
@@ -88,7 +93,7 @@ func (m *Machine) command(i int32, now time.Time) Command {
 	}
 	switch s.phase {
 	case again, erred:
-		if at := s.more.recheck; now.Before(at) {
+		if at := m.due(s.more, s.more.recheck); now.Before(at) {
 			m.wakeAt(i, at)
 			return Command{}
 		}
@@ -121,11 +126,11 @@ const timeIsUp = "the time for what is done finally is up"
 // Finally that is in Do, that has its time.
 func (m *Machine) late(i int32, now time.Time) Command {
 	s := &m.states[i]
-	switch {
-	case m.node(i).Kind != Finally || s.cursor == 0:
+	if m.node(i).Kind != Finally || s.cursor == 0 {
 		return Command{}
-	case now.Before(s.more.deadline):
-		m.wakeAt(i, s.more.deadline)
+	}
+	if at := m.due(s.more, s.more.deadline); now.Before(at) {
+		m.wakeAt(i, at)
 		return Command{}
 	}
 	return Command{Do: Abandon, Node: i}
@@ -134,7 +139,7 @@ func (m *Machine) late(i int32, now time.Time) Command {
 // overdue reports whether n is in the Do of a Finally of which the time is up.
 func (m *Machine) overdue(n *Node, now time.Time) bool {
 	for n.Bound >= 0 {
-		if !now.Before(m.states[n.Bound].more.deadline) {
+		if x := m.states[n.Bound].more; !now.Before(m.due(x, x.deadline)) {
 			return true
 		}
 		n = m.node(n.Bound)

@@ -113,6 +113,7 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 			m.close(parent, st, t)
 		default:
 			s.cursor = 1
+			m.doom(parent, t)
 			m.enter(n.Children[1], t)
 		}
 	case Finally:
@@ -128,6 +129,9 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 		default:
 			s.cursor = 1
 			m.limit(parent, t)
+			if !st.OK() {
+				m.doom(parent, t)
+			}
 			m.enter(n.Children[1], t)
 		}
 	}
@@ -136,7 +140,9 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 // limit sets the deadline of Finally i, of which Do is about to be reached.
 func (m *Machine) limit(i int32, t time.Time) {
 	by := t.Add(m.node(i).Within)
-	m.more(i).deadline = by
+	x := m.more(i)
+	x.deadline = by
+	m.wait(x)
 	m.wakeAt(i, by)
 }
 
@@ -245,8 +251,9 @@ func (m *Machine) member(i, child int32, t time.Time) {
 		s.worst = worse(s.worst, st)
 		m.forgo(i, c.Pos, Pending)
 		if n.FailFast && !s.failing {
-			m.haste(i, t)
+			m.haste(i, child, t)
 		}
+		m.doom(i, t)
 	}
 	m.refill(i, t)
 	if s = &m.states[i]; s.left == 0 && s.phase == active {
@@ -294,7 +301,7 @@ func (m *Machine) forgo(i, pos int32, st Status) {
 
 // haste stops the other children of a group that fails fast. First it lets those
 // be that were not begun, for a place that becomes free is not for them.
-func (m *Machine) haste(i int32, t time.Time) {
+func (m *Machine) haste(i, failed int32, t time.Time) {
 	m.states[i].failing = true
 	for _, c := range m.children(i) {
 		if m.states[c].phase == idle {
@@ -303,7 +310,25 @@ func (m *Machine) haste(i int32, t time.Time) {
 		}
 	}
 	for _, c := range m.children(i) {
-		m.cancel(c, t)
+		if c != failed { // it is left to end
+			m.cancel(c, t)
+		}
+	}
+}
+
+// doom says that node i, which is under way, can end in no other way than badly.
+// The groups above it that fail fast do not wait until it has: a way out may
+// take long.
+func (m *Machine) doom(i int32, t time.Time) {
+	for c, p := i, m.node(i).Parent; p >= 0; c, p = p, m.node(p).Parent {
+		s, n := &m.states[p], m.node(p)
+		wayOut := (n.Kind == OnFailure || n.Kind == Finally) && m.node(c).Pos == 1
+		if wayOut || s.phase != active {
+			return
+		}
+		if n.FailFast && !s.failing {
+			m.haste(p, c, t)
+		}
 	}
 }
 

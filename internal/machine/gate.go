@@ -17,6 +17,7 @@ func (m *Machine) passed(i int32, e *journal.Event) error {
 	x.waits, x.lapses, x.subject = "", d.Lapses, d.Subject
 	if !d.Lapses.IsZero() {
 		m.lapsing++
+		m.wakeAt(i, d.Lapses)
 	}
 	if !x.withdrawn {
 		m.close(i, Succeeded, e.Time)

@@ -89,6 +89,70 @@ func (m *Machine) trailingNodes(n *Node, pos int32, f func(gate int32), seen map
 	return only
 }
 
+// lapses reports whether gate i has let through for a time, and a stage behind it
+// has not begun but may.
+func (m *Machine) lapses(i int32) bool {
+	s := &m.states[i]
+	if m.node(i).Kind != Gate || s.phase != ended || s.status != Succeeded || s.more == nil || s.more.lapses.IsZero() {
+		return false
+	}
+	behind := false
+	for c, p := i, m.node(i).Parent; p >= 0; c, p = p, m.node(p).Parent {
+		s, n, pos := &m.states[p], m.node(p), m.node(c).Pos
+		if s.phase != active || s.stop {
+			return false
+		}
+		switch n.Kind {
+		case OnFailure, Finally:
+			if pos == 0 && s.cursor == 1 {
+				return false
+			}
+		case Sequence:
+			behind = behind || slices.ContainsFunc(n.Children[pos+1:], m.mayWork)
+		case Group:
+			behind = behind || m.mayWorkAfter(n, pos)
+		}
+	}
+	return behind
+}
+
+// mayWork reports whether a stage in node i may yet be called, but as a way out.
+func (m *Machine) mayWork(i int32) bool {
+	s, n := &m.states[i], m.node(i)
+	switch {
+	case s.phase == ended || s.phase == dropped:
+		return false
+	case n.Kind == Stage || n.Kind == ForEach:
+		return true
+	case n.Kind == OnFailure || n.Kind == Finally:
+		return m.mayWork(n.Children[0])
+	}
+	return slices.ContainsFunc(n.Children, m.mayWork)
+}
+
+// mayWorkAfter does the same for the nodes of group n after the one at pos.
+func (m *Machine) mayWorkAfter(n *Node, pos int32) bool {
+	if n.After == nil {
+		return false
+	}
+	return slices.ContainsFunc(n.After[pos], func(next int32) bool {
+		return m.mayWork(n.Children[next]) || m.mayWorkAfter(n, next)
+	})
+}
+
+// watchLapses has the gates looked at when their passes lapse that were of no use
+// any more until a person had something done anew.
+func (m *Machine) watchLapses() {
+	if m.lapsing == 0 {
+		return
+	}
+	m.Walk(func(i int32) {
+		if m.lapses(i) {
+			m.wakeAt(i, m.states[i].more.lapses)
+		}
+	})
+}
+
 // lapsed returns the gate before stage i of which the pass is not good at the
 // given time, and false if there is none.
 func (m *Machine) lapsed(i int32, now time.Time) (bad int32, found bool) {
@@ -137,7 +201,24 @@ func (m *Machine) withdraw(i int32, e *journal.Event) error {
 	s.phase, s.status, s.end, s.reason = ready, Pending, time.Time{}, d.Text
 	m.patience(i)
 	m.push(i)
+	m.hush(e.Time)
 	return nil
+}
+
+// hush has the stages looked at that a withdrawn gate is before, and drops what is
+// asked of them: what the gates of their environments say counts only when it lets
+// them pass again.
+func (m *Machine) hush(t time.Time) {
+	for i := range m.states {
+		s := &m.states[i]
+		if m.node(int32(i)).Kind != Stage || s.begun || s.phase != ready && s.phase != waiting {
+			continue
+		}
+		if _, bad := m.lapsed(int32(i), t); bad {
+			s.asked, s.stale = 0, false
+			m.push(int32(i))
+		}
+	}
 }
 
 // regain says that gate i, of which the pass was withdrawn, has passed again or

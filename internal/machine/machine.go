@@ -36,16 +36,18 @@ type Machine struct {
 	states []state
 	envs   []envState
 
-	ready    []int32 // may have a command; see state.queued
-	stops    []int32 // hooks to be stopped
-	leaves   []int32 // environments to be given back
-	inflight []int32 // hooks called, of which the outcome is not recorded
-	locked   []int32 // stages that wait for an environment
-	head     int     // of ready: what is before it was popped
-	lapsing  int     // passes that lapse and have not been used
-	lost     []int32 // gates of which the pass was withdrawn and not given again
-	barred   []int32 // stages behind one of those; see Pop
-	tickets  uint32  // given out for questions; see Command.Ticket
+	ready    []int32       // may have a command; see state.queued
+	stops    []int32       // hooks to be stopped
+	leaves   []int32       // environments to be given back
+	inflight []int32       // hooks called, of which the outcome is not recorded
+	locked   []int32       // stages that wait for an environment
+	head     int           // of ready: what is before it was popped
+	lapsing  int           // passes that lapse and have not been used
+	lost     []int32       // gates of which the pass was withdrawn and not given again
+	barred   []int32       // stages behind one of those; see Pop
+	tickets  uint32        // given out for questions; see Command.Ticket
+	latest   time.Time     // that the machine heard of
+	behind   time.Duration // by how much the clock was set back, in all
 	timers   timers
 
 	stopped    string             // why the run was canceled
@@ -141,7 +143,8 @@ type more struct {
 	kids      []int32   // of a ForEach
 	listed    bool      // of a ForEach: its items are decided
 	items     []string
-	deadline  time.Time // of a Finally that is in Do
+	deadline  time.Time     // of a Finally that is in Do
+	behind    time.Duration // of the machine, when recheck or deadline was set. Not recorded.
 }
 
 // An envState is what a run has to do with an exclusive environment.

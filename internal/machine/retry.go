@@ -31,12 +31,32 @@ func (m *Machine) CanRetry(step string) error {
 	case s.status != Failed && s.status != Errored && s.status != Canceled:
 		return fmt.Errorf("step %q has %s", step, s.status)
 	}
+	i = m.first(i)
 	for c, p := i, m.node(i).Parent; p >= 0; c, p = p, m.node(p).Parent {
 		if why := m.busy(p, c); why != "" {
 			return fmt.Errorf("step %q cannot be done anew yet: %s", step, why)
 		}
 	}
 	return nil
+}
+
+// first returns where to begin when stage i is to be done anew. If the run has
+// left its environment since, another release may be live there; then that is
+// the first stage there, which puts the release of this run back (E1). A way out
+// is done anew by itself.
+func (m *Machine) first(i int32) int32 {
+	n := m.node(i)
+	if len(n.envs) == 0 || n.Urgent || m.envs[n.envs[0]].held {
+		return i
+	}
+	found := i
+	m.Walk(func(j int32) {
+		same := m.node(j).Kind == Stage && len(m.node(j).envs) > 0 && m.node(j).envs[0] == n.envs[0]
+		if found == i && same && m.states[j].begun && m.follows(i, j) {
+			found = j
+		}
+	})
+	return found
 }
 
 // busy returns why what is under way in node p does not let its child c be
@@ -119,6 +139,7 @@ func (m *Machine) retried(i int32, e *journal.Event) error {
 	case s.phase == held:
 		m.reset(i)
 	default:
+		i = m.first(i)
 		m.reset(i)
 		m.states[i].phase = ready // nobody lets it be, or reaches it twice
 		for c, p := i, m.node(i).Parent; p >= 0 && m.reopen(p, c, e.Time); c, p = p, m.node(p).Parent {
@@ -126,6 +147,7 @@ func (m *Machine) retried(i int32, e *journal.Event) error {
 	}
 	m.enter(i, e.Time)
 	m.states[i].born = int32(m.Length)
+	m.watchLapses()
 	return nil
 }
 

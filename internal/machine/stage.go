@@ -92,6 +92,7 @@ func (m *Machine) again(i int32, e *journal.Event) error {
 	s.phase, s.reason, s.polled = again, d.Summary, true
 	x := m.more(i)
 	x.waits, x.state, x.recheck = "time", d.State, d.Until
+	m.wait(x)
 	m.wakeAt(i, d.Until)
 	return nil
 }
@@ -155,6 +156,7 @@ func (m *Machine) erred(i int32, e *journal.Event) error {
 	s.phase, s.reason, s.polled = erred, d.Text, false
 	x := m.more(i)
 	x.waits, x.stack, x.recheck, x.state = "retry", d.Stack, d.Retry, nil
+	m.wait(x)
 	x.tries++
 	m.wakeAt(i, d.Retry)
 	return nil

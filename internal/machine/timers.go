@@ -3,7 +3,7 @@ package machine
 import "time"
 
 // timers is a heap of times at which a node is to be looked at again, soonest
-// first. An entry that state.wake no longer agrees with is stale.
+// first, by a clock that is never set back. An entry that state.wake no longer agrees with is stale.
 type timers []timer
 
 type timer struct {
@@ -58,13 +58,19 @@ func (m *Machine) wakeAt(i int32, t time.Time) {
 	if m.prog == nil || t.IsZero() {
 		return
 	}
-	s.wake = t
-	m.timers.push(timer{t, i})
+	s.wake = t.Add(m.behind)
+	m.timers.push(timer{s.wake, i})
 }
 
 func (m *Machine) stale(t timer) bool {
 	s := &m.states[t.node]
-	return s.phase == ended || s.phase == dropped || s.phase == idle || !s.wake.Equal(t.at)
+	if !s.wake.Equal(t.at) {
+		return true
+	}
+	if s.phase == ended {
+		return !m.lapses(t.node)
+	}
+	return s.phase == dropped || s.phase == idle
 }
 
 // Next returns when [Machine.Tick] has something to do, or the zero Time if
@@ -72,7 +78,7 @@ func (m *Machine) stale(t timer) bool {
 func (m *Machine) Next() time.Time {
 	for len(m.timers) > 0 {
 		if !m.stale(m.timers[0]) {
-			return m.timers[0].at
+			return m.timers[0].at.Add(-m.behind)
 		}
 		m.timers.pop()
 	}
@@ -81,21 +87,28 @@ func (m *Machine) Next() time.Time {
 
 // Tick says that it is now: what waited for a time up to then may have a command.
 func (m *Machine) Tick(now time.Time) {
+	m.turn(now)
 	for at := m.Next(); !at.IsZero() && !at.After(now); at = m.Next() {
 		m.push(m.timers[0].node)
 		m.timers.pop()
 	}
 }
 
-// Shift moves every time that the machine waits for by d. A driver calls it
-// after a restart that finds the clock set back, so that no wait grows longer
-// than it was meant to be.
-func (m *Machine) Shift(d time.Duration) {
-	for k := range m.timers {
-		t := &m.timers[k]
-		if s := &m.states[t.node]; s.wake.Equal(t.at) {
-			s.wake = t.at.Add(d)
-			t.at = s.wake
-		}
+// turn notes that it is t. If the clock was set back since the machine last
+// heard of it, what waits for a time waits for as much less: no wait grows longer
+// than it was meant to be. When a pass of a gate lapses stays as it is, for that
+// is a time of the day.
+func (m *Machine) turn(t time.Time) {
+	const tolerance = time.Minute // between clocks that are the same
+	if back := m.latest.Sub(t); back >= tolerance {
+		m.behind += back
 	}
+	m.latest = t
 }
+
+// wait notes that x waits from now on for a time.
+func (m *Machine) wait(x *more) { x.behind = m.behind }
+
+// due returns when the clock shows the time t that x waits for: earlier, if it
+// was set back since.
+func (m *Machine) due(x *more, t time.Time) time.Time { return t.Add(x.behind - m.behind) }

@@ -87,8 +87,8 @@ func (m *Machine) status(i int32) Status {
 	}
 	switch s.phase {
 	case ended:
-		if m.prog == nil && m.Status.OK() && s.status == Failed && s.more != nil && s.more.rejection != nil {
-			return Skipped // or the run would have failed
+		if m.Status.OK() && s.status == Failed && s.more != nil && s.more.rejection != nil {
+			return Skipped // nothing behind it was to be done, or the run would have failed
 		}
 		return s.status
 	case idle, dropped:
@@ -97,10 +97,6 @@ func (m *Machine) status(i int32) Status {
 		return Waiting
 	case erred:
 		return Errored
-	case ready:
-		if m.node(i).Kind == Gate || m.Owner == "" {
-			return Waiting
-		}
 	}
 	return Running
 }

@@ -81,7 +81,6 @@ func Example() {
 	// Mon 09:00:00  +2d 18h  r7  stage  deploy   permitted: office hours, until Mon 9 Mar 2026 17:00 CET
 	// Mon 09:00:00  +2d 18h  r7  stage  deploy   enters production
 	// Mon 09:00:00  +2d 18h  r7  stage  deploy   succeeded: image@72bd3d1f5b81 to 100% of production
-	// Mon 09:00:00  +2d 18h  r7  stage  bake     permitted: office hours, until Mon 9 Mar 2026 17:00 CET
 	// Mon 09:00:00  +2d 18h  r7  stage  bake     running
 	// Mon 10:00:00  +2d 19h  r7  stage  bake     succeeded: baked for 1h0m0s, 0 misses, 0 tolerated
 	// Mon 10:00:00  +2d 19h  r7                  leaves production

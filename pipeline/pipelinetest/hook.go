@@ -23,6 +23,9 @@ type hook struct {
 // has its digest.
 func (h *hook) Describe() string { return stage.Describe(h.of.Run) }
 
+// Watches reports what the hook of the pipeline does.
+func (h *hook) Watches() bool { return stage.Watches(h.of.Run) }
+
 // Run implements [stage.Runner].
 func (h *hook) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
 	stub := h.stub(in.Stage)

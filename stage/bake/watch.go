@@ -47,6 +47,10 @@ func (i Inconclusive) String() string {
 // most is the most samples that a bake may have on its schedule.
 const most = 1_000_000
 
+// Watches reports that a bake changes nothing, so the gates of its environment
+// do not hold it up: what went out before a window closed is watched (D5).
+func (w Watch) Watches() bool { return true }
+
 // Check reports all mistakes in w, and those that its sources find in
 // themselves.
 func (w Watch) Check() error {
