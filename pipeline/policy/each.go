@@ -32,7 +32,8 @@ func Everywhere(stage.Environment) bool { return true }
 //
 // Stages in every kind of step count, also those in the Do of a
 // [pipeline.OnFailure] or a [pipeline.Finally]. A condition says if it asks
-// less of those.
+// less of those. The work grows with the number of these stages times that of the
+// steps before them.
 func Each(where Where, conditions ...Condition) Rule { return each{where, conditions} }
 
 type each struct {

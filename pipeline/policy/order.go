@@ -130,18 +130,14 @@ func (t *tree) waits() []wait {
 // begun before, and one is reached only after it.
 func (t *tree) waitFor(held, wanted []int) (wait, bool) {
 	for _, at := range wanted {
-		if !t.first(at, wanted) {
-			continue
-		}
 		until := slices.IndexFunc(held, func(i int) bool { return t.follows(i, at) })
 		if until < 0 {
 			continue
 		}
-		since := slices.IndexFunc(held, func(i int) bool {
-			return !t.follows(i, at) && !t.excludes(i, at) && t.first(i, wanted)
-		})
-		if since >= 0 {
-			return wait{since: t.name(held[since]), at: t.name(at), until: t.name(held[until])}, true
+		for _, since := range held {
+			if !t.follows(since, at) && !t.excludes(since, at) && t.first(at, wanted) && t.first(since, wanted) {
+				return wait{since: t.name(since), at: t.name(at), until: t.name(held[until])}, true
+			}
 		}
 	}
 	return wait{}, false

@@ -9,8 +9,8 @@ import (
 // A Rule is what a pipeline has to keep. Rules are values: make them once, and
 // prove them of every pipeline, in a test and when the program starts.
 //
-// Check returns nil if p keeps the rule. Else the error leads errors.As to a
-// [*Violation] or, for several, to a *multierror.Error of them.
+// Check returns nil if p keeps the rule. The errors of the rules here are each a
+// *multierror.Error of [*Violation] values, in the order of the steps.
 type Rule interface {
 	Check(p pipeline.Pipeline) error
 }

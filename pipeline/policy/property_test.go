@@ -174,3 +174,54 @@ func TestAroundAgreesWithBefore(t *testing.T) {
 		}
 	})
 }
+
+// follow goes a way and says why it cannot be gone, or where something good
+// happens on it, or "".
+func (o *oracle) follow(way policy.Way, good map[string]bool) string {
+	var w world
+	o.enter(&w, 0)
+	for k, m := range way {
+		i := slices.IndexFunc(o.steps, func(s pipeline.Step) bool { return pipeline.Name(s) == m.Step })
+		if w.at[i] != active {
+			o.giveUp(&w, way[k:])
+		}
+		if w.at[i] != active || !o.atStart(&w, i) {
+			return m.Step + " is not reached"
+		}
+		if _, ok := o.steps[i].(pipeline.Stage); ok && m.Did != "is canceled" {
+			w.at[i], w.began[i] = begun, true
+		}
+		if k == len(way)-1 {
+			return ""
+		}
+		switch m.Did {
+		case "is taken", "has an item":
+			o.enter(&w, o.in[i][0])
+		case "succeeds", "passes":
+			o.end(&w, i, well)
+		case "is not taken", "has no items", "is skipped":
+			o.end(&w, i, skipped)
+		case "fails", "is rejected":
+			o.end(&w, i, bad)
+		case "is canceled":
+			w.canceled = true
+			o.cancel(&w)
+		default:
+			return m.Step + " " + m.Did
+		}
+		if w.was[i] && good[m.Step] || w.began[i] && good[m.Step+"+"] {
+			return m.Step + " is good"
+		}
+	}
+	return "it is empty"
+}
+
+// giveUp ends what goes on beside a way, which the way leaves out.
+func (o *oracle) giveUp(w *world, rest policy.Way) {
+	for i, s := range o.steps {
+		name := pipeline.Name(s)
+		if w.at[i] == active && name != "" && o.atStart(w, i) && !slices.ContainsFunc(rest, func(m policy.Move) bool { return m.Step == name }) {
+			o.end(w, i, bad)
+		}
+	}
+}

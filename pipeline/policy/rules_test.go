@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/gate/approval"
@@ -156,5 +157,49 @@ func TestRulesOfWhatIsNotValid(t *testing.T) {
 			_ = r.Check(p)
 		}
 		policy.Around(p, "a", func(policy.Mark) bool { return false })
+	}
+}
+
+// A program lists rules where package pipeline wants something to check.
+var (
+	_ interface{ Check(pipeline.Pipeline) error } = policy.Rules{}
+	_ interface {
+		CheckAll([]pipeline.Pipeline) error
+	} = policy.Rules{}
+)
+
+func TestConditionsDescribeThemselves(t *testing.T) {
+	for _, tt := range []struct {
+		c    policy.Condition
+		want string
+	}{
+		{policy.Approved{}, "an approval not by an author or the starter"},
+		{policy.Approved{Need: 3, AllowStarter: true}, "3 approvals, none by an author"},
+		{policy.Approved{Need: 3, AllowAuthor: true}, "3 approvals, none by the starter"},
+		{policy.Approved{Group: "ops", AllowAuthor: true, AllowStarter: true}, `an approval from group "ops"`},
+		{policy.Verified{In: stage.Testing}, "a verification in tier testing"},
+		{policy.Baked{For: time.Hour}, "a bake of 1h0m0s"},
+		{policy.Under(two, open), "an environment with gates " + two.Describe() + " and gate.Func"},
+		{policy.Not(policy.All(policy.WayBack{}, policy.Alone{})), "not (a way back, and no other stage to change the environment at the same time)"},
+	} {
+		if got := tt.c.Describe(); got != tt.want {
+			t.Errorf("%T.Describe() = %q; want %q", tt.c, got, tt.want)
+		}
+	}
+}
+
+// TestRunnersOfOnesOwn: what is not known to deploy or to go back is said to.
+func TestRunnersOfOnesOwn(t *testing.T) {
+	push := func(s pipeline.Stage) bool { return strings.HasPrefix(s.Name, "push") }
+	rule := policy.Each(inProduction, policy.Verified{Deploys: push})
+	if err := policy.Require(shop(in(staging, "push-it"), in(staging, "test"), in(production, "push")), rule); err != nil {
+		t.Errorf("Require = %v; want nil", err)
+	}
+	if err := policy.Require(shop(in(staging, "push-it"), in(production, "push")), rule); err == nil {
+		t.Error("Require = nil; want a violation, for nothing is tested")
+	}
+	beside := shop(pipeline.Parallel{in(production, "push-a"), in(production, "push-b")})
+	if err := policy.Require(beside, policy.Each(inProduction, policy.Alone{Deploys: push})); err == nil {
+		t.Error("Require = nil; want a violation, for both deploy")
 	}
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/pipeline"
@@ -13,6 +12,7 @@ type tree struct {
 	pipeline pipeline.Pipeline
 	at       []spot
 	named    map[string]int // -1 for a name that more than one step has
+	earlier  map[[2]int][]uint64
 }
 
 // A spot is where a step stands.
@@ -28,7 +28,7 @@ type spot struct {
 }
 
 func treeOf(p pipeline.Pipeline) *tree {
-	t := &tree{pipeline: p, named: map[string]int{}}
+	t := &tree{pipeline: p, named: map[string]int{}, earlier: map[[2]int][]uint64{}}
 	var above []int // the steps around, outermost first
 	for path, s := range p.All() {
 		for len(above) > 0 && !strings.HasPrefix(path, t.at[above[len(above)-1]].path) {
@@ -102,7 +102,8 @@ func edges(g pipeline.Graph) [][]int {
 // at pos, each after those that it comes after itself.
 func (t *tree) before(i, pos int) []int {
 	var order []int
-	seen := map[int]bool{pos: true}
+	seen := make([]bool, len(t.at[i].in))
+	seen[pos] = true
 	var visit func(k int)
 	visit = func(k int) {
 		for _, b := range t.at[i].after[k] {
@@ -115,6 +116,22 @@ func (t *tree) before(i, pos int) []int {
 	}
 	visit(pos)
 	return order
+}
+
+// comesAfter reports whether, of the nodes of Graph i, the one at then comes
+// after the one at first. It keeps what it finds out, for a question about each
+// pair of stages.
+func (t *tree) comesAfter(i, then, first int) bool {
+	key := [2]int{i, then}
+	set, ok := t.earlier[key]
+	if !ok {
+		set = make([]uint64, len(t.at[i].in)/64+1)
+		for _, b := range t.before(i, then) {
+			set[b/64] |= 1 << (b % 64)
+		}
+		t.earlier[key] = set
+	}
+	return set[first/64]&(1<<(first%64)) != 0
 }
 
 // find returns the one step with the given name.
@@ -153,7 +170,7 @@ func (t *tree) follows(j, i int) bool {
 	case pipeline.Sequence, pipeline.OnFailure, pipeline.Finally:
 		return first < then
 	case pipeline.Graph:
-		return slices.Contains(t.before(up, then), first)
+		return t.comesAfter(up, then, first)
 	}
 	return false
 }

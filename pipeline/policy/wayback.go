@@ -15,8 +15,7 @@ import (
 //
 // A stage that cannot be undone is declared in NoReturn. It is then in no Of
 // from which a way back would go over it. Nothing is wanted of a stage that is
-// in a way out itself: if that fails too, the environment is left as it is, and
-// [pipeline.Executor.Explain] says so.
+// in a way out itself: if that fails too, the environment is left as it is.
 type WayBack struct {
 	NoReturn []string                  // names of the stages that are points of no return
 	GoesBack func(pipeline.Stage) bool // whether a stage puts its environment back; nil means the function GoesBack
