@@ -310,3 +310,24 @@ func TestWhatAPersonAdoptedIsNotParkedAgainByAnOlderExecutor(t *testing.T) { // 
 		wantStep(t, b, "one", "most", pipeline.Succeeded)
 	})
 }
+
+func TestARunOfTheOverlapCanBeAdoptedOnceTheOldExecutorIsGone(t *testing.T) { // R2
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		old, young := over(store, asks("release"), work("build", 0)), over(store, asks("release"), work("build", 0), work("more", 0))
+		stop := serve(t, old)
+		serve(t, young)
+		pass(time.Minute)
+		start(t, old, "one")
+		pass(time.Minute)
+		stop()
+		pass(24 * time.Hour)
+		if err := young.Adopt(t.Context(), "one", "ann", ""); err != nil {
+			t.Fatalf("Adopt = %v; want nil", err)
+		}
+		pass(time.Minute)
+		vote(t, young, "one", "release", "ann")
+		pass(time.Minute)
+		wantStep(t, young, "one", "more", pipeline.Succeeded)
+	})
+}

@@ -73,7 +73,7 @@ func (m *Machine) CanAdopt() error {
 	switch {
 	case m.Status.Done():
 		return fmt.Errorf("the run has %s", m.Status)
-	case m.For != "drift":
+	case m.For != "drift" && (m.prog != nil || m.Owner != ""): // without its definition nobody here can take it forward
 		return errors.New("the run does not wait for drift")
 	}
 	return nil
