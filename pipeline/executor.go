@@ -31,6 +31,7 @@ type Executor struct {
 	Pipelines []Pipeline     // what can be started, and what is needed to go on after a restart
 	Former    []Pipeline     // older definitions of them, for runs that drain
 	Store     journal.Store  // nil means a new [journal.Memory]
+	Policies  []Policy       // that Pipelines and Former have to keep; see package policy
 	Name      string         // of this executor in journals, with something unique added; empty means the name of the program
 	Limit     int            // stages called at a time; 0 means no limit
 	Groups    map[string]int // stages called at a time by [Stage.Group]; a group that is not listed has no limit
@@ -54,6 +55,16 @@ type Executor struct {
 
 	mu     sync.Mutex
 	server *server // while Serve runs
+}
+
+// A Policy is what every pipeline of an [Executor] has to keep. If one does not,
+// nothing can be started.
+//
+// Check returns why p does not keep it, or nil. A Policy that looks at several
+// pipelines at once has a method CheckAll([]Pipeline) error too, which is called
+// instead.
+type Policy interface {
+	Check(p Pipeline) error
 }
 
 // A Drift says what becomes of a run that began under a definition other than
@@ -117,6 +128,9 @@ func (x *Executor) init() error {
 				errs = multierror.Append(errs, fmt.Errorf("former definition: %w", err))
 			}
 		}
+		if errs.ErrorOrNil() == nil {
+			errs = multierror.Append(errs, x.keep(x.Pipelines), x.keep(x.Former))
+		}
 		if x.err = errs.ErrorOrNil(); x.err == nil {
 			x.err = x.meter.init(x)
 		}
@@ -139,6 +153,21 @@ func (x *Executor) check() error {
 		errs = append(errs, fmt.Errorf("pipeline: Executor.Grace is %v and Lease is %v; want neither below 0", x.Grace, x.Lease))
 	}
 	return errors.Join(errs...)
+}
+
+// keep reports which policies the pipelines, found valid before, do not keep.
+func (x *Executor) keep(pipelines []Pipeline) error {
+	var errs *multierror.Error
+	for _, policy := range x.Policies {
+		if all, ok := policy.(interface{ CheckAll([]Pipeline) error }); ok {
+			errs = multierror.Append(errs, guarded(func() error { return all.CheckAll(pipelines) }))
+			continue
+		}
+		for _, p := range pipelines {
+			errs = multierror.Append(errs, guarded(func() error { return policy.Check(p) }))
+		}
+	}
+	return errs.ErrorOrNil()
 }
 
 func (x *Executor) define(p Pipeline) (*definition, error) {
