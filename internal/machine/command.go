@@ -58,10 +58,10 @@ func (m *Machine) Pop(now time.Time) Command {
 	}
 	m.ready, m.head = m.ready[:0], 0
 	for len(m.leaves) > 0 {
-		env := &m.envs[m.leaves[0]]
+		e := m.leaves[0]
 		m.leaves = m.leaves[1:]
-		if env.remaining == 0 && (env.held || env.queued) {
-			return Command{Do: Leave, Env: env.name}
+		if env := &m.envs[e]; env.remaining == 0 && (env.held || env.queued) || m.outside(e) {
+			return Command{Do: Leave, Env: m.envs[e].name}
 		}
 	}
 	if s := &m.states[0]; s.phase == ended && len(m.inflight) == 0 {

@@ -1,6 +1,10 @@
 package machine
 
-import "github.com/penstock/penstock/pipeline/journal"
+import (
+	"slices"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
 
 // lock notes that stage i waits for its environment.
 func (m *Machine) lock(i int32) {
@@ -30,6 +34,29 @@ func (m *Machine) env(name string) *envState {
 		}
 	}
 	return nil
+}
+
+// unlock notes that stage i, which waited for its environment, waits for something
+// else now. If no other stage of the run waits for that, the run does not stand in
+// the way of others either: it queues again when it may enter (E2, E3).
+func (m *Machine) unlock(i int32) {
+	if !m.states[i].locked {
+		return
+	}
+	m.states[i].locked = false
+	m.locked = slices.DeleteFunc(m.locked, func(j int32) bool { return j == i })
+	for _, e := range m.node(i).envs {
+		if m.outside(e) {
+			m.leaves = append(m.leaves, e)
+		}
+	}
+}
+
+// outside reports whether the run queues for environment e and no stage of it
+// waits for that.
+func (m *Machine) outside(e int32) bool {
+	env := &m.envs[e]
+	return env.queued && !env.held && !slices.ContainsFunc(m.locked, func(j int32) bool { return m.node(j).Environment == env.name })
 }
 
 func (m *Machine) took(i int32, e *journal.Event) error {

@@ -108,7 +108,7 @@ func (m *Machine) lapses(i int32) bool {
 				return false
 			}
 		case Sequence:
-			behind = behind || slices.ContainsFunc(n.Children[pos+1:], m.mayWork)
+			behind = behind || m.mayWorkNext(n.Children[pos+1:])
 		case Group:
 			behind = behind || m.mayWorkAfter(n, pos)
 		}
@@ -116,11 +116,12 @@ func (m *Machine) lapses(i int32) bool {
 	return behind
 }
 
-// mayWork reports whether a stage in node i may yet be called, but as a way out.
+// mayWork reports whether the first stage in node i may yet be called, but as a
+// way out.
 func (m *Machine) mayWork(i int32) bool {
 	s, n := &m.states[i], m.node(i)
 	switch {
-	case s.phase == ended || s.phase == dropped:
+	case s.phase == ended || s.phase == dropped || s.begun:
 		return false
 	case n.Kind == Stage || n.Kind == ForEach:
 		return true
@@ -128,6 +129,20 @@ func (m *Machine) mayWork(i int32) bool {
 		return m.mayWork(n.Children[0])
 	}
 	return slices.ContainsFunc(n.Children, m.mayWork)
+}
+
+// mayWorkNext does the same for the first of some nodes in which a stage was called
+// or may be.
+func (m *Machine) mayWorkNext(nodes []int32) bool {
+	for _, i := range nodes {
+		if m.states[i].begun {
+			return false
+		}
+		if m.mayWork(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // mayWorkAfter does the same for the nodes of group n after the one at pos.

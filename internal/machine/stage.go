@@ -179,6 +179,8 @@ func (m *Machine) waits(i int32, e *journal.Event) error {
 	}
 	if d.For == "environment" {
 		m.lock(i)
+	} else {
+		m.unlock(i)
 	}
 	m.wakeAt(i, m.soonest(i, d.Recheck))
 	if s.phase == unknown && s.stop {
