@@ -95,18 +95,20 @@ func BenchmarkDurable(b *testing.B) {
 		b.Run(fmt.Sprintf("runs-%d", runs), func(b *testing.B) {
 			store := openStore(b, filepath.Join(b.TempDir(), "journals.db"))
 			defer store.Close()
-			x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{chain(steps).pipeline()}, Store: store}
+			over := make(chan struct{})
+			p := chain(steps).pipeline()
+			p.Steps = append(p.Steps, last(over))
+			x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}, Store: store}
 			defer started(b, x)()
 			for b.Loop() {
-				var ids []string
 				for range runs {
-					id, err := x.Start(b.Context(), "shape", pipeline.Trigger{})
-					if err != nil {
+					if _, err := x.Start(b.Context(), p.Name, pipeline.Trigger{}); err != nil {
 						b.Fatal(err)
 					}
-					ids = append(ids, id)
 				}
-				ended(b, x, ids...)
+				for range runs {
+					<-over
+				}
 			}
 			b.ReportMetric(float64(b.N*runs*steps)/b.Elapsed().Seconds(), "steps/s")
 		})

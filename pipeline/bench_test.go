@@ -64,6 +64,14 @@ func (s shape) pipeline() pipeline.Pipeline {
 	return pipeline.Pipeline{Name: "shape", Steps: pipeline.Sequence{g}}
 }
 
+// last is a stage that says when the ones before it are done.
+func last(over chan<- struct{}) pipeline.Stage {
+	return pipeline.Stage{Name: "last", Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) {
+		over <- struct{}{}
+		return stage.Output{}, nil
+	})}
+}
+
 // BenchmarkSteps measures a step that does nothing, with all that is recorded
 // of it, in memory. Compare it with BenchmarkFloor.
 func BenchmarkSteps(b *testing.B) {
@@ -71,10 +79,7 @@ func BenchmarkSteps(b *testing.B) {
 		b.Run(s.name, func(b *testing.B) {
 			over := make(chan struct{})
 			p := s.pipeline()
-			p.Steps = append(p.Steps, pipeline.Stage{Name: "over", Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) {
-				over <- struct{}{}
-				return stage.Output{}, nil
-			})})
+			p.Steps = append(p.Steps, last(over))
 			x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
 			defer started(b, x)()
 			runs := 0

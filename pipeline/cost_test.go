@@ -1,14 +1,12 @@
 package pipeline_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"runtime"
 	"testing"
 
 	"github.com/penstock/penstock/pipeline"
-	"github.com/penstock/penstock/stage"
 )
 
 // TestAStepCostsAtMostTwoAllocations guards what BenchmarkSteps measures, in
@@ -22,10 +20,7 @@ func TestAStepCostsAtMostTwoAllocations(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			over := make(chan struct{})
 			p := s.pipeline()
-			p.Steps = append(p.Steps, pipeline.Stage{Name: "over", Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) {
-				over <- struct{}{}
-				return stage.Output{}, nil
-			})})
+			p.Steps = append(p.Steps, last(over))
 			x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
 			defer started(t, x)()
 			var before, after runtime.MemStats

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/penstock/penstock/internal/machine"
@@ -48,7 +49,8 @@ type live struct {
 	launch   []*task
 	stops    []int32
 
-	conflicts conflicts // since something was recorded
+	conflicts conflicts   // since something was recorded
+	wrote     atomic.Bool // something was recorded since this was last looked at
 }
 
 // An inbox is what was delivered.
@@ -230,6 +232,7 @@ func (r *live) record() error {
 	if errors.Is(err, journal.ErrInput) {
 		return err // the fault of this run
 	}
+	r.wrote.Store(err == nil)
 	return broken(err)
 }
 

@@ -42,8 +42,9 @@ func now(ctx context.Context, w journal.Watcher) (int64, error) {
 }
 
 func (s *server) follow(ctx context.Context, w journal.Watcher, mark int64) error {
+	later := map[string]bool{} // runs that grew by what this executor wrote, as far as is known
 	for {
-		names, next, err := w.Changes(ctx, mark)
+		names, next, err := changes(ctx, w, mark, len(later) > 0)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -53,10 +54,41 @@ func (s *server) follow(ctx context.Context, w journal.Watcher, mark int64) erro
 		}
 		mark = next
 		for _, name := range names {
-			s.noticed(name)
+			later[name] = true
+		}
+		for name := range later {
+			if !s.wroteSince(name) {
+				delete(later, name)
+				s.noticed(name)
+			}
 		}
 		pause(ctx, gather)
 	}
+}
+
+// changes waits for changes, or, if it is to hurry, only as long as they are put
+// together.
+func changes(ctx context.Context, w journal.Watcher, mark int64, hurry bool) (names []string, next int64, err error) {
+	if !hurry {
+		return w.Changes(ctx, mark)
+	}
+	short, cancel := context.WithTimeout(ctx, gather)
+	defer cancel()
+	names, next, err = w.Changes(short, mark)
+	if err != nil && short.Err() != nil {
+		return nil, max(next, mark), nil
+	}
+	return names, next, err
+}
+
+// wroteSince reports whether this executor wrote to a run since it was last
+// asked. Then there is no need to look for what others wrote: the next Append
+// finds it, or there is none for a while and it is looked for then.
+func (s *server) wroteSince(run string) bool {
+	s.mu.Lock()
+	r := s.live[run]
+	s.mu.Unlock()
+	return r != nil && r.wrote.Swap(false)
 }
 
 func (s *server) poll(ctx context.Context, _ int64) error {
