@@ -233,7 +233,7 @@ func (m *Machine) found(e *Environment) artifact.Set {
 
 // Leaving returns what to record when the run has no more use for e.
 func (m *Machine) Leaving(e *Environment, now time.Time) (run, env []journal.Event) {
-	run = []journal.Event{{Time: now, Kind: journal.Left, Epoch: m.Epoch, Data: &journal.Exit{Environment: e.Name}}}
+	run = []journal.Event{{Time: now, Kind: journal.Left, Epoch: m.Epoch, Data: &journal.Exit{Environment: e.Name, Queued: e.Holder.Run != m.Run}}}
 	switch {
 	case e.Holder.Run == m.Run:
 		env = append(env, journal.Event{Time: now, Kind: journal.Given, By: m.Run, Data: &journal.Departure{Succeeded: !m.Unhealthy(e.Name)}})

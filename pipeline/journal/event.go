@@ -157,6 +157,7 @@ type Entry struct {
 // Exit is the data of [Left].
 type Exit struct {
 	Environment string `json:"environment"`
+	Queued      bool   `json:"queued,omitempty"` // the run was not inside; it gave up its place in the queue
 }
 
 // Successor is the data of [Superseded].

@@ -127,6 +127,9 @@ func text(e *journal.Event) string {
 	case *journal.Entry:
 		return "enters " + d.Environment
 	case *journal.Exit:
+		if d.Queued {
+			return "gives up its place before " + d.Environment
+		}
 		return "leaves " + d.Environment
 	case *journal.Successor:
 		return "superseded by " + d.Run

@@ -52,7 +52,7 @@ func Events() []journal.Event {
 		{Kind: journal.Chosen, Data: &journal.Choice{Take: true, Text: "there are migrations"}},
 		{Kind: journal.Listed, Data: &journal.List{Items: []string{"eu", "us"}}},
 		{Kind: journal.Took, Data: &journal.Entry{Environment: "production", Token: 7, Previous: set}},
-		{Kind: journal.Left, Data: &journal.Exit{Environment: "production"}},
+		{Kind: journal.Left, Data: &journal.Exit{Environment: "production", Queued: true}},
 		{Kind: journal.Stopped, Data: reason},
 		{Kind: journal.Superseded, Data: &journal.Successor{Run: "run-2"}},
 		{Kind: journal.Retried, Data: reason},
