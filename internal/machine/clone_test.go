@@ -1,0 +1,130 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// TestAnyClone has runs go on with copies of their machines, in memory that was
+// used before. What was copied stays as it was, a copy has its hash, and one
+// that forgets what is not recorded does what the fold of its journal does (J7).
+func TestAnyClone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tree := drawTree(t)
+		t.Logf("tree: %s", tree)
+		w := newWorld(tree)
+		s := &script{t, w}
+		defer func() { t.Logf("%s", &w.trace) }()
+		used := new(Machine)
+		for range rapid.IntRange(0, 40).Draw(t, "steps") {
+			old, dump, hash := w.m, w.m.dump(), w.m.Hash(1)
+			w.m.CopyTo(used)
+			if got := used.dump(); got != dump {
+				t.Fatalf("the copy differs:\n%s", difference(got, dump))
+			}
+			if got := used.Hash(1); got != hash {
+				t.Fatalf("the hash of the copy is %x; want %x", got, hash)
+			}
+			s.restart()
+			w.m = used
+			w.pull()
+			s.check()
+			s.step()
+			if got := old.dump(); got != dump || old.Hash(1) != hash {
+				t.Fatalf("what was copied has changed:\n%s", difference(got, dump))
+			}
+			used = old
+		}
+	})
+}
+
+// restart compares the machine, after it was restarted, with the fold.
+func (s *script) restart() {
+	m, f := s.w.m.Clone(), s.w.fold()
+	m.Restart()
+	if got, want := m.Hash(1), f.Hash(1); got != want {
+		s.t.Fatalf("restarted, the machine has hash %x; want that of the fold, %x:\n%s", got, want, difference(m.dump(), f.dump()))
+	}
+	got, want := commands(m, s.w), commands(f, s.w)
+	if !slices.Equal(got, want) {
+		s.t.Fatalf("restarted, the machine has commands\n%s\nwant those of the fold\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// commands returns what m has to do, in no order.
+func commands(m *Machine, w *world) (all []string) {
+	m.Tick(w.now)
+	for c := m.Pop(w.now); c.Do != None; c = m.Pop(w.now) {
+		if c.Do == Finish || c.Do == Withdraw { // is said until it is recorded
+			return []string{fmt.Sprint(c.Do)}
+		}
+		all = append(all, fmt.Sprintln(c.Do, c.Node, c.Env, c.Text))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// TestHash compares runs that came to the same by different ways, and runs that
+// did not.
+func TestHash(t *testing.T) {
+	tree, err := parse("par(a b)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := func(steps ...string) uint64 {
+		w := newWorld(tree)
+		w.pull()
+		for _, s := range steps {
+			i, _ := w.m.Find(s)
+			w.emit(journal.Event{Time: w.now, Kind: journal.Done, Step: w.m.Node(i).Name})
+			w.pull()
+		}
+		return w.m.Hash(0)
+	}
+	if after("a", "b") != after("b", "a") {
+		t.Error("the order in which steps ended counts; want it not to")
+	}
+	if after("a") == after("b") {
+		t.Error("which step ended does not count; want it to")
+	}
+}
+
+// TestMixSpreads has numbers that differ in one bit mixed.
+func TestMixSpreads(t *testing.T) {
+	seen := map[uint64]string{}
+	note := func(h uint64, what string) {
+		if other, twice := seen[h]; twice {
+			t.Errorf("%s and %s have hash %x", what, other, h)
+		}
+		seen[h] = what
+	}
+	note(Mix(0, 0, 0), "nothing")
+	for i := range 64 {
+		note(Mix(1<<i, 0, 0), fmt.Sprint("bit of h ", i))
+		note(Mix(0, 1<<i, 0), fmt.Sprint("bit of a ", i))
+		note(Mix(0, 0, 1<<i), fmt.Sprint("bit of b ", i))
+	}
+}
+
+// BenchmarkClone measures what a copy and a hash cost, in memory that is used
+// again.
+func BenchmarkClone(b *testing.B) {
+	for _, shape := range shapes {
+		p := Build("shop", artifact.Digest{}, func(b *Builder) { shape.build(b, 20) })
+		m, c := New("r1", p), new(Machine)
+		b.Run(shape.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				m.CopyTo(c)
+				c.Hash(0)
+			}
+		})
+	}
+}
