@@ -1,0 +1,174 @@
+package pipelinetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/penstock/penstock/pipeline"
+)
+
+// An Exploration is a pipeline and what may happen to runs of it. It is taken
+// on the machine that production has, but with no goroutines, hooks or gates: at
+// each decision every outcome is tried.
+//
+// The clock stands still. A wait before a retry is over at once, a gate may
+// expire whenever it is asked, and the pass of a gate does not lapse. What
+// happens in one run happens at once, up to where it needs something from
+// outside; runs alternate there.
+type Exploration struct {
+	Pipeline pipeline.Pipeline
+
+	Runs    int  // of Pipeline at a time; each is started at any point after the one before, so it is newer; 0 means 1
+	Crashes int  // of the executor, each at any point, at most this many
+	Retries int  // by a person, of any step that can be retried, at most this many
+	Cancels bool // a person may cancel any run at any point
+
+	Outcomes map[string][]Outcome // by name of step, without "[item]": those that are tried; one that is not listed has all that its kind can have
+	Rules    []Rule               // what has to hold; nil means Rules()
+	States   int                  // bound on the states that are looked at; 0 means 1,000,000
+}
+
+// An Outcome is what becomes of a step that is called, asked or decided.
+type Outcome uint8
+
+const (
+	Succeeds Outcome = iota + 1 // a stage
+	Fails                       // a stage finds something wrong
+	Errs                        // a stage could not be done, and is called again as its Retry says; when that is used up it is as if it failed
+	Asks                        // a stage waits for a person
+
+	Passes  // a gate, or the gates of the environment of a stage
+	Rejects // a gate
+	Expires // a gate that has Expires
+
+	Yes // a When is taken
+	No  // a When is not taken
+
+	NoItems  // a ForEach has none
+	OneItem  // a ForEach has "one"
+	TwoItems // a ForEach has "one" and "two"
+
+	FoundDone    // a stage that is a stage.Observer was done when the executor died
+	FoundNotDone // a stage that is a stage.Observer was not done
+)
+
+var outcomes = [...]string{"", "succeeds", "fails", "errs", "asks", "passes", "rejects", "expires", "yes", "no", "no items", "one item", "two items", "found done", "found not done"}
+
+// String returns what happens in a word or two.
+func (o Outcome) String() string {
+	if o == 0 || int(o) >= len(outcomes) {
+		return "unknown"
+	}
+	return outcomes[o]
+}
+
+// Explored is how an [Exploration] went.
+type Explored struct {
+	States      int             // that were seen, no two the same
+	Transitions int             // between them
+	Depth       int             // most that has to happen to reach one of them
+	Complete    bool            // there are no others
+	Fault       *Counterexample // the shortest way to break a rule; nil if none was found
+}
+
+// String returns a line such as "412 states, 1377 transitions, depth 14, complete",
+// and the counterexample, if there is one.
+func (e Explored) String() string {
+	text := fmt.Sprintf("%d states, %d transitions, depth %d, ", e.States, e.Transitions, e.Depth)
+	switch {
+	case e.Fault != nil:
+		return text + "a rule is broken\n" + e.Fault.String()
+	case e.Complete:
+		return text + "complete"
+	}
+	return text + "not complete: the bound was reached"
+}
+
+// Explore explores x and reports to t a rule that is broken, with the shortest
+// story in which it is. That the bound was reached is logged.
+func Explore(t testing.TB, x Exploration) Explored {
+	t.Helper()
+	got, err := x.Search()
+	switch {
+	case err != nil:
+		t.Fatalf("pipelinetest: %v", err)
+	case got.Fault != nil:
+		t.Errorf("exploring %q: %v", x.Pipeline.Name, got)
+	case !got.Complete:
+		t.Logf("exploring %q: %v", x.Pipeline.Name, got)
+	}
+	return got
+}
+
+// Search explores x and returns what was found. The same x has the same answer,
+// byte for byte. An error says what is wrong with x itself.
+func (x Exploration) Search() (Explored, error) {
+	if err := x.check(); err != nil {
+		return Explored{}, err
+	}
+	x.Runs = cmp.Or(x.Runs, 1)
+	x.States = cmp.Or(x.States, 1_000_000)
+	if x.Rules == nil {
+		x.Rules = Rules()
+	}
+	return newSearch(x).run(), nil
+}
+
+// check reports all mistakes in x.
+func (x *Exploration) check() error {
+	var errs []error
+	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if err := x.Pipeline.Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	kinds, artifacts := map[string]string{}, map[string]bool{}
+	for _, s := range x.Pipeline.All() {
+		kinds[base(pipeline.Name(s))] = kindOf(s)
+		if s, ok := s.(pipeline.Stage); ok {
+			for _, name := range slices.Concat(s.Consumes, s.Produces) {
+				artifacts[name] = true
+			}
+		}
+	}
+	for _, name := range sorted(x.Outcomes) {
+		if kinds[name] == "" {
+			refuse("outcomes of %q, which is no step", name)
+		}
+		if len(x.Outcomes[name]) == 0 {
+			refuse("no outcomes of %q; want one or more, or no entry for all", name)
+		}
+		for _, o := range x.Outcomes[name] {
+			if !slices.Contains(outcomesOf[kinds[name]], o) {
+				refuse("%s %q %v; want one of %v", kinds[name], name, o, outcomesOf[kinds[name]])
+			}
+		}
+	}
+	if len(artifacts) > 64 {
+		refuse("%d artifacts; want at most 64", len(artifacts))
+	}
+	for _, n := range []struct {
+		name         string
+		value, limit int
+	}{{"Runs", x.Runs, 8}, {"Crashes", x.Crashes, 100}, {"Retries", x.Retries, 100}, {"States", x.States, 1 << 30}} {
+		if n.value < 0 || n.value > n.limit {
+			refuse("%s is %d; want 0 to %d", n.name, n.value, n.limit)
+		}
+	}
+	for i, r := range x.Rules {
+		if r.Holds == nil {
+			refuse("rule %d, %q, has no function Holds", i, r.Name)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// outcomesOf are the outcomes of a step by its kind.
+var outcomesOf = map[string][]Outcome{
+	"stage":    {Succeeds, Fails, Errs, Asks, Passes, FoundDone, FoundNotDone},
+	"gate":     {Passes, Rejects, Expires},
+	"when":     {Yes, No},
+	"for-each": {NoItems, OneItem, TwoItems},
+}

@@ -1,0 +1,264 @@
+package pipelinetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A move is one thing that happens to a world at rest.
+type move struct {
+	outcome Outcome // or one of those below
+	run     uint8
+	node    int32
+}
+
+// What happens to a run as a whole, or to all.
+const (
+	starts Outcome = iota + 100
+	cancels
+	retries
+	crashes
+)
+
+// moves adds to all what may happen to w, which is at rest, in a fixed order.
+// The first steps of them are about what is open; if there are none, nothing
+// goes on by itself.
+func (w *world) moves(all []move) (_ []move, steps int) {
+	for k := range w.seats {
+		all = w.outcomes(all, k)
+	}
+	steps = len(all)
+	inFlight := false
+	for k := range w.seats {
+		t := &w.seats[k]
+		if !t.begun {
+			all = append(all, move{outcome: starts, run: uint8(k)})
+			break
+		}
+		inFlight = inFlight || t.m.InFlight()
+		if w.s.x.Cancels && t.m.CanCancel() == nil && t.m.Canceled() == "" {
+			all = append(all, move{outcome: cancels, run: uint8(k)})
+		}
+		if w.retries > 0 {
+			all = w.retriable(all, k)
+		}
+	}
+	if w.crashes > 0 && inFlight { // otherwise all that there is is recorded, and nothing changes
+		all = append(all, move{outcome: crashes})
+	}
+	return all, steps
+}
+
+// outcomes adds those of what is open in run k.
+func (w *world) outcomes(all []move, k int) []move {
+	t := &w.seats[k]
+	if !t.begun || t.m.Status.Done() {
+		return all
+	}
+	for i := range int32(t.m.Size()) {
+		do, _ := t.m.Open(i)
+		if do == machine.None {
+			continue
+		}
+		n := t.m.Node(i)
+		for _, o := range w.s.plan.part(t.m, i).outcomes {
+			if fits(t.m, i, n, do, o) {
+				all = append(all, move{o, uint8(k), i})
+			}
+		}
+	}
+	return all
+}
+
+// fits reports whether o can come of what is open about node i.
+func fits(m *machine.Machine, i int32, n *machine.Node, do machine.Do, o Outcome) bool {
+	switch do {
+	case machine.Call:
+		return o == Succeeds || o == Fails || o == Asks || o == Errs && m.Tries(i) < n.Retry.Times
+	case machine.Ask:
+		return o == Passes || o == Rejects || o == Expires && n.Expires > 0
+	case machine.Permit:
+		return o == Passes
+	case machine.Choose:
+		return o == Yes || o == No
+	case machine.Items:
+		return o == NoItems || o == OneItem || o == TwoItems
+	case machine.Observe:
+		return o == FoundDone || o == FoundNotDone
+	}
+	return false
+}
+
+// retriable adds the steps of run k that a person can have done anew.
+func (w *world) retriable(all []move, k int) []move {
+	m := w.seats[k].m
+	for i := range int32(m.Size()) {
+		n := m.Node(i)
+		if n.Kind != machine.Stage && n.Kind != machine.Gate {
+			continue
+		}
+		if do, _ := m.Open(i); do != machine.Wait && !bad(m.View(i).Status) {
+			continue
+		}
+		if m.CanRetry(n.Name) == nil {
+			all = append(all, move{retries, uint8(k), i})
+		}
+	}
+	return all
+}
+
+func bad(s machine.Status) bool {
+	return s == machine.Failed || s == machine.Errored || s == machine.Canceled
+}
+
+// What events carry that are the same each time.
+var (
+	whyFails    = &journal.Reason{Text: "something is wrong"}
+	whyErrs     = &journal.Fault{Text: "it could not be done"}
+	whyAsks     = &journal.Reason{Text: "a person has to look"}
+	whyPasses   = &journal.Pass{}
+	whyRejects  = &journal.Rejection{}
+	whyExpires  = &journal.Rejection{Expired: true}
+	whyYes      = &journal.Choice{Take: true}
+	whyNo       = &journal.Choice{}
+	whyNothing  = &journal.Reason{}
+	foundDone   = &journal.Result{Observed: true}
+	someoneElse = "someone"
+)
+
+var itemsOf = map[Outcome][]string{NoItems: nil, OneItem: {"one"}, TwoItems: {"one", "two"}}
+
+// do has v happen, and all that follows by itself.
+func (w *world) do(v move) {
+	if w.told != nil {
+		w.told.next(v)
+	}
+	k, t := int(v.run), &w.seats[v.run]
+	switch v.outcome {
+	case starts:
+		w.start(k)
+	case crashes:
+		w.crash()
+	case cancels:
+		w.put(k, journal.Event{Time: clock(k), Kind: journal.Stopped, By: someoneElse, Data: whyNothing})
+	case retries:
+		w.retries--
+		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: someoneElse, Step: t.m.Node(v.node).Name, Data: whyNothing})
+		if t.m.Owner == "" && w.wrong == nil {
+			w.claim(k)
+		}
+	default:
+		w.answer(k, v)
+	}
+	w.settle()
+}
+
+// answer has what is open about a node come out in one way.
+func (w *world) answer(k int, v move) {
+	m := w.seats[k].m
+	do, ticket := m.Open(v.node)
+	if do != machine.Call && !m.Asked(v.node, ticket) {
+		w.broken("an answer is wanted", fmt.Errorf("that of %q is not", m.Node(v.node).Name))
+		return
+	}
+	put := func(kind journal.Kind, data any) { w.put(k, w.about(k, kind, v.node, data)) }
+	switch v.outcome {
+	case Succeeds:
+		put(journal.Done, nil)
+	case Fails:
+		put(journal.Failed, whyFails)
+	case Errs:
+		put(journal.Erred, w.s.fault(k))
+	case Asks:
+		put(journal.Held, whyAsks)
+	case Passes:
+		kind := journal.Passed
+		if do == machine.Permit {
+			kind = journal.Permitted
+		}
+		put(kind, whyPasses)
+	case Rejects:
+		put(journal.Rejected, whyRejects)
+	case Expires:
+		put(journal.Rejected, whyExpires)
+	case Yes:
+		put(journal.Chosen, whyYes)
+	case No:
+		put(journal.Chosen, whyNo)
+	case NoItems, OneItem, TwoItems:
+		e, err := m.Listed(v.node, itemsOf[v.outcome], clock(k))
+		if err != nil {
+			w.broken("a ForEach takes items", err)
+			return
+		}
+		w.put(k, e)
+	case FoundDone:
+		put(journal.Done, foundDone)
+	case FoundNotDone:
+		if w.told != nil {
+			w.told.say(Line{Run: w.s.names[k], Kind: "stage", Step: m.Node(v.node).Name, Text: "found not done"})
+		}
+		m.Blind(v.node)
+	}
+}
+
+// start begins run k.
+func (w *world) start(k int) {
+	t := &w.seats[k]
+	t.begun, t.m = true, machine.New(w.s.names[k], w.s.plan.prog)
+	w.put(k, journal.Event{Time: clock(k), Kind: journal.Began, Data: &journal.Beginning{
+		Pipeline: w.s.x.Pipeline.Name, Definition: w.s.plan.prog.Definition, Actor: someoneElse,
+	}})
+	w.claim(k)
+}
+
+func (w *world) claim(k int) {
+	w.put(k, journal.Event{Time: clock(k), Kind: journal.Claimed, By: "x", Epoch: w.seats[k].m.Epoch + 1})
+}
+
+// crash ends the executor, and lets another one go on.
+func (w *world) crash() {
+	w.crashes--
+	if w.told != nil {
+		w.told.say(Line{Text: "the executor dies"})
+		w.told.say(Line{Text: "another executor goes on"})
+	}
+	for k := range w.seats {
+		if t := &w.seats[k]; t.begun && !t.m.Status.Done() {
+			t.m.Restart()
+			w.claim(k)
+		}
+	}
+}
+
+// dead reports whether a run has not ended, waits for nobody, and nothing goes on.
+func (w *world) dead() (run string, dead bool) {
+	var room [64]move
+	if _, steps := w.moves(room[:0]); steps > 0 {
+		return "", false
+	}
+	for k := range w.seats {
+		m := w.seats[k].m
+		if !w.seats[k].begun || m.Status.Done() {
+			continue
+		}
+		if slices.ContainsFunc(w.seats, seat.asksPerson) {
+			return "", false
+		}
+		return w.s.names[k], true
+	}
+	return "", false
+}
+
+// asksPerson reports whether a step of the run waits for a person.
+func (t seat) asksPerson() bool {
+	for i := range int32(t.m.Size()) {
+		if do, _ := t.m.Open(i); do == machine.Wait {
+			return true
+		}
+	}
+	return false
+}

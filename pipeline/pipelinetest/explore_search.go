@@ -1,0 +1,152 @@
+package pipelinetest
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A search goes through the states of an exploration, nearest first, so that
+// the first way to break a rule that it finds is as short as any.
+type search struct {
+	x     Exploration
+	plan  *plan
+	names []string // of runs
+
+	seen  map[uint64]struct{} // hashes of states
+	steps []searchStep        // that led to each state, in the order in which they were found
+	spare []*world
+
+	calls  []*journal.Call // what the event of a call carries, by attempt
+	faults []*journal.Fault
+}
+
+// A searchStep says how a state was reached.
+type searchStep struct {
+	from int32 // place in search.steps; -1 for the first
+	by   move
+}
+
+func newSearch(x Exploration) *search {
+	s := &search{x: x, plan: newPlan(x.Pipeline, x.Outcomes), seen: map[uint64]struct{}{}}
+	for k := range x.Runs {
+		s.names = append(s.names, "r"+strconv.Itoa(k+1))
+		fault := *whyErrs
+		fault.Retry = clock(k)
+		s.faults = append(s.faults, &fault)
+	}
+	return s
+}
+
+// index returns the place of a run, or -1.
+func (s *search) index(run string) int { return slices.Index(s.names, run) }
+
+// call returns what the event of a call carries.
+func (s *search) call(attempt int) *journal.Call {
+	for len(s.calls) <= attempt {
+		s.calls = append(s.calls, &journal.Call{Attempt: len(s.calls)})
+	}
+	return s.calls[attempt]
+}
+
+// fault returns what the event carries that a stage of run k could not be done.
+func (s *search) fault(k int) *journal.Fault { return s.faults[k] }
+
+// A found is a state that is still to be looked at.
+type found struct {
+	id int32
+	w  *world
+}
+
+func (s *search) run() Explored {
+	out := Explored{Complete: true}
+	first := newWorld(s)
+	first.do(move{outcome: starts})
+	s.steps = append(s.steps, searchStep{-1, move{outcome: starts}})
+	if first.wrong != nil {
+		out.States, out.Fault = 1, s.explain(0, nil, first.wrong)
+		return out
+	}
+	s.seen[first.hash()] = struct{}{}
+	layer, next := []found{{0, first}}, []found(nil)
+	var moves []move
+	scratch := newWorld(s)
+	for len(layer) > 0 {
+		for _, at := range layer {
+			moves, _ = at.w.moves(moves[:0])
+			for _, v := range moves {
+				at.w.copyTo(scratch)
+				scratch.do(v)
+				out.Transitions++
+				if scratch.wrong != nil {
+					out.States, out.Depth, out.Complete = len(s.seen), out.Depth+1, false
+					out.Fault = s.explain(at.id, &v, scratch.wrong)
+					return out
+				}
+				h := scratch.hash()
+				if _, old := s.seen[h]; old {
+					continue
+				}
+				if len(s.seen) >= s.x.States {
+					out.Complete = false
+					continue
+				}
+				s.seen[h] = struct{}{}
+				next = append(next, found{int32(len(s.steps)), scratch})
+				s.steps = append(s.steps, searchStep{at.id, v})
+				scratch = s.fresh()
+			}
+			s.spare = append(s.spare, at.w)
+		}
+		if len(next) > 0 {
+			out.Depth++
+		}
+		if !out.Complete {
+			break
+		}
+		layer, next = next, layer[:0]
+	}
+	out.States = len(s.seen)
+	return out
+}
+
+// fresh returns a world whose memory is free.
+func (s *search) fresh() *world {
+	if n := len(s.spare); n > 0 {
+		w := s.spare[n-1]
+		s.spare = s.spare[:n-1]
+		return w
+	}
+	return newWorld(s)
+}
+
+// path returns the moves that lead to a state.
+func (s *search) path(id int32) []move {
+	var all []move
+	for ; id >= 0; id = s.steps[id].from {
+		all = append(all, s.steps[id].by)
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// standstill says what each run waits for.
+func (w *world) standstill() (text string) {
+	for k := range w.seats {
+		t := &w.seats[k]
+		if !t.begun || t.m.Status.Done() {
+			continue
+		}
+		for v := range t.m.Views() {
+			if v.Status == machine.Waiting {
+				if text != "" {
+					text += "; "
+				}
+				text += w.s.names[k] + " " + v.Node.Name + " waits for " + v.For + ": " + v.Reason
+			}
+		}
+	}
+	return text
+}

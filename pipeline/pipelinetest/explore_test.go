@@ -1,0 +1,130 @@
+package pipelinetest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/penstock/penstock/gate/approval"
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/pipelinetest"
+	"github.com/penstock/penstock/stage"
+)
+
+func work(name string) pipeline.Stage { return pipeline.Stage{Name: name, Run: must} }
+
+func in(env stage.Environment, name string) pipeline.Stage {
+	return pipeline.Stage{Name: name, Run: must, Environment: env, Consumes: []string{"image"}}
+}
+
+func named(steps ...pipeline.Step) pipeline.Pipeline {
+	return pipeline.Pipeline{Name: "toy", Steps: steps}
+}
+
+var (
+	stagingPlace    = stage.Environment{Name: "staging", Tier: stage.Staging}
+	productionPlace = stage.Environment{Name: "production", Tier: stage.Production}
+	makesImage      = pipeline.Stage{Name: "build", Run: must, Produces: []string{"image"}}
+	manager         = pipeline.Gate{Name: "release", Require: approval.Quorum{Group: "release-managers"}, Subject: []string{"image"}}
+)
+
+// careful is a delivery that keeps all rules.
+func careful() pipeline.Pipeline {
+	return named(makesImage, in(stagingPlace, "stage"), manager, pipeline.OnFailure{
+		Of: pipeline.Sequence{in(productionPlace, "deploy"), in(productionPlace, "verify")},
+		Do: in(productionPlace, "back"),
+	})
+}
+
+func TestExploreCountsStates(t *testing.T) {
+	items := func(context.Context, pipeline.Facts) ([]string, error) { return nil, errors.New("asked") }
+	decide := func(context.Context, pipeline.Facts) (bool, error) { return false, errors.New("asked") }
+	for _, test := range []struct {
+		name                string
+		x                   pipelinetest.Exploration
+		states, transitions int
+	}{
+		{"a stage is called, and succeeds, fails or asks", pipelinetest.Exploration{Pipeline: named(work("a"))}, 4, 3},
+		{"the second of two stages is reached from one of the ends of the first", pipelinetest.Exploration{Pipeline: named(work("a"), work("b"))}, 7, 6},
+		{"two stages at once are in any of 4 × 4 states", pipelinetest.Exploration{Pipeline: named(pipeline.Parallel{work("a"), work("b")})}, 16, 24},
+		{"a stage with only two outcomes", pipelinetest.Exploration{Pipeline: named(work("a")), Outcomes: map[string][]pipelinetest.Outcome{"a": {pipelinetest.Succeeds, pipelinetest.Fails}}}, 3, 2},
+		{"two retries of an error are three calls", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 2}})}, 12, 11},
+		{"a gate passes or rejects", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require}, work("a"))}, 6, 5},
+		{"a gate may expire, which leads to the same as a rejection", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, Expires: time.Hour}, work("a"))}, 6, 6},
+		{"a condition holds or does not", pipelinetest.Exploration{Pipeline: named(pipeline.When{Name: "w", If: decide, Do: work("a")})}, 6, 5},
+		{"none, one or two items", pipelinetest.Exploration{Pipeline: named(pipeline.ForEach{Name: "f", Items: items, Body: func(string) pipeline.Step { return work("a") }})}, 1 + 1 + 4 + 16, 3 + 3 + 24},
+		{"a run may be canceled while its stage is called", pipelinetest.Exploration{Pipeline: named(work("a")), Cancels: true}, 8, 8},
+		{"an executor that dies has its stage called again", pipelinetest.Exploration{Pipeline: named(work("a")), Crashes: 1}, 8, 7},
+		{"a stage that failed or asks is retried once", pipelinetest.Exploration{Pipeline: named(work("a")), Retries: 1}, 8, 8},
+		{"a second run", pipelinetest.Exploration{Pipeline: named(work("a")), Runs: 2}, 4 + 16, 3 + 4 + 24},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := pipelinetest.Explore(t, test.x)
+			if got.States != test.states || got.Transitions != test.transitions || !got.Complete {
+				t.Errorf("explored %v; want %d states, %d transitions, complete", got, test.states, test.transitions)
+			}
+		})
+	}
+}
+
+func TestExploreCarefulDelivery(t *testing.T) {
+	for _, x := range []pipelinetest.Exploration{
+		{Pipeline: careful()},
+		{Pipeline: careful(), Crashes: 1, Cancels: true, Retries: 1},
+		{Pipeline: careful(), Runs: 2},
+		{Pipeline: shop(), Crashes: 1, Cancels: true},
+		{Pipeline: wide(), States: 20_000, Rules: []pipelinetest.Rule{pipelinetest.CalledOnce(), pipelinetest.LocksReleased(), pipelinetest.NoDeadEnd()}},
+	} {
+		got := pipelinetest.Explore(t, x)
+		t.Log(got)
+	}
+}
+
+func TestExploreFinds(t *testing.T) {
+	a, b := stage.Environment{Name: "a"}, stage.Environment{Name: "b"}
+	stay := func(env stage.Environment, name string) pipeline.Stage {
+		return pipeline.Stage{Name: name, Run: must, Environment: env}
+	}
+	for _, test := range []struct {
+		name string
+		x    pipelinetest.Exploration
+		rule string
+		says string
+	}{
+		{"a way back that is missing", pipelinetest.Exploration{Pipeline: named(makesImage, in(stagingPlace, "stage"), manager, in(productionPlace, "deploy"), in(productionPlace, "verify"))},
+			"way back", "leaves production"},
+		{"a gate after the deployment", pipelinetest.Exploration{Pipeline: named(makesImage, in(stagingPlace, "stage"), pipeline.OnFailure{
+			Of: pipeline.Sequence{in(productionPlace, "deploy"), manager}, Do: in(productionPlace, "back")})},
+			"gate let through", "before any gate"},
+		{"a test beside the deployment", pipelinetest.Exploration{Pipeline: named(makesImage, in(stagingPlace, "stage"), manager, pipeline.Parallel{
+			in(stagingPlace, "smoke"), pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")}})},
+			"verified", "while smoke"},
+		{"a delivery without staging", pipelinetest.Exploration{Pipeline: named(makesImage, manager, pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")})},
+			"verified", "no stage in tier staging"},
+		{"two environments taken in opposite order", pipelinetest.Exploration{Runs: 2, Pipeline: named(pipeline.Parallel{
+			pipeline.Sequence{work("left"), stay(a, "a1"), stay(b, "b1")},
+			pipeline.Sequence{work("right"), stay(b, "b2"), stay(a, "a2")}}), Rules: []pipelinetest.Rule{pipelinetest.NoDeadEnd()}},
+			"dead end", "nothing goes on"},
+		{"a rule of one's own", pipelinetest.Exploration{Pipeline: careful(), Rules: []pipelinetest.Rule{{Name: "back is never taken", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
+			if e.Kind == journal.Called && e.Step == "back" {
+				return fmt.Errorf("verify has %v", s.Step(e.Run, "verify"))
+			}
+			return nil
+		}}}}, "back is never", "verify has"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := test.x.Search()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f := got.Fault; f == nil || !strings.Contains(f.Rule, test.rule) || !strings.Contains(f.Reason, test.says) {
+				t.Errorf("explored %v; want rule %q broken, for %q", got, test.rule, test.says)
+			}
+			t.Log(got)
+		})
+	}
+}
