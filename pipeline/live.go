@@ -302,7 +302,9 @@ func (r *live) rest() {
 		next = time.Time{}
 	}
 	r.s.alarm(r.id, next)
-	maps.DeleteFunc(r.erring, func(i int32, _ bool) bool { return !r.m.View(i).Ended.IsZero() })
+	if len(r.erring) > 0 {
+		maps.DeleteFunc(r.erring, func(i int32, _ bool) bool { return !r.m.View(i).Ended.IsZero() })
+	}
 	if r.idle() && r.m.Owner == "" && (len(r.erring) == 0 || r.m.Status.Done()) { // the machine knows since when it errs
 		r.retire()
 	}

@@ -92,11 +92,19 @@ func (s *Memory) Append(ctx context.Context, batches ...Batch) error {
 	for i := range batches {
 		s.add(&batches[i])
 	}
+	s.ring()
+	return nil
+}
+
+// ring ends every call of Changes that waits.
+func (s *Memory) ring() {
+	if len(s.waiters) == 0 {
+		return
+	}
 	for bell := range s.waiters {
 		close(bell)
 	}
 	clear(s.waiters)
-	return nil
 }
 
 func (s *Memory) add(b *Batch) {
