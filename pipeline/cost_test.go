@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector allocates.
+
 package pipeline_test
 
 import (
@@ -13,9 +17,6 @@ import (
 // what does not depend on the machine. It is as little in a large run as in a
 // small one.
 func TestAStepCostsAtMostTwoAllocations(t *testing.T) {
-	if raceEnabled {
-		t.Skip("the race detector allocates")
-	}
 	for _, s := range []shape{chain(1000), chain(10_000), fan(1000), fan(10_000), layered(10, 100, 5)} {
 		t.Run(s.name, func(t *testing.T) {
 			over := make(chan struct{})
