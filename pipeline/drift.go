@@ -10,6 +10,9 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
+// maxDrift is the most bytes of a Diff in the reason why a run is parked.
+const maxDrift = 1 << 10
+
 // current reports whether this executor can take a run forward: whether it has
 // the definition that the run goes on under. If not it does what OnDrift says
 // (R2).
@@ -39,6 +42,9 @@ func (s *server) current(m *machine.Machine) bool {
 	}
 	if m.For != "drift" {
 		why := fmt.Sprintf("the definition has changed from %s to %s; adopt the new one, drain under the old one, or cancel", m.Definition.Short(), d.digest.Short())
+		if has {
+			why += ": " + Diff(s.x.known[m.Definition].Pipeline, d.Pipeline).brief(maxDrift)
+		}
 		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: why}}})
 	}
 	return false

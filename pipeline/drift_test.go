@@ -2,6 +2,8 @@ package pipeline_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
 )
 
 // edited returns a run that waits at a gate of an old definition, and an
@@ -118,6 +121,42 @@ func TestDrainByAPerson(t *testing.T) { // R2
 			t.Errorf("calls are %v; want those of the old definition", *calls)
 		}
 	})
+}
+
+func TestAParkedRunSaysWhatChanged(t *testing.T) { // R2
+	for _, tt := range []struct {
+		name  string
+		steps pipeline.Sequence // of the new definition, before those of the old one
+		want  string
+	}{
+		{"a little", pipeline.Sequence{work("scan", 0)}, "or cancel: stage scan is new"},
+		{"more than fits", slices.Repeat(pipeline.Sequence{nil}, 300), "; and "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := new(journal.Memory)
+				old := over(store, asks("release"), work("deploy", 0))
+				for i, s := range tt.steps {
+					if s == nil { // next to each other, but in an environment each
+						tt.steps[i] = deploy(fmt.Sprint("scan-", i), 0, stage.Environment{Name: fmt.Sprint("lab-", i)})
+					}
+				}
+				stop := serve(t, old)
+				id := start(t, old, "one")
+				wantStep(t, old, id, "release", pipeline.Waiting)
+				stop()
+				pass(time.Hour)
+				x := over(store, append(slices.Clone(tt.steps), old.Pipelines[0].Steps...)...)
+				x.Former = old.Pipelines
+				serve(t, x)
+				pass(time.Minute)
+				r := run(t, x, id)
+				if r.For != "drift" || !strings.Contains(r.Reason, tt.want) || len(r.Reason) > 2<<10 {
+					t.Errorf("the run waits for %q with a reason of %d bytes: %s; want drift, at most 2 KiB, and %q in it", r.For, len(r.Reason), r.Reason, tt.want)
+				}
+			})
+		})
+	}
 }
 
 func TestCancelOfARunOfAnotherDefinition(t *testing.T) { // R2, R6
