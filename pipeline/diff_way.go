@@ -15,8 +15,9 @@ import (
 // an environment no longer come after another stage, or now do. Then it tells of
 // the steps that are new or gone.
 func (c *comparison) ways() {
-	w := &ways{comparison: c, all: c.guards(), turns: map[turn]*crowd{}}
+	w := &ways{comparison: c, all: c.guards()}
 	w.told = make([]bool, len(w.all))
+	w.assign()
 	w.doors = slices.Concat(c.old.doors(), c.new.doors())
 	before, now := newWatch(c.old.outline), newWatch(c.new.outline)
 	for from := 0; from < len(w.all); from += 64 {
@@ -30,19 +31,47 @@ type ways struct {
 	*comparison
 	all   []guard
 	told  []bool // by guard
-	turns map[turn]*crowd
+	ways  []way
+	wayOf []int32  // by step of new that is a stage of old: in ways; else -1
+	now   [][2]row // by way: of the guards looked at
+	found [2]map[int][]turn
 	doors []*door
 }
 
-// A turn is that stages of one way lost a guard, or gained it.
-type turn struct {
-	guard  int
-	effect Effect
-	way
+// A way is where stages stand and act, on both sides.
+type way struct {
+	oldAround, around, oldEnv, env string
+	danger                         int
 }
 
-// A way is where stages stand and act, on both sides.
-type way struct{ oldAround, around, oldEnv, env string }
+// A row is stages by the guard that they lost, or gained.
+type row [64]*crowd
+
+// A turn is that stages of one way lost a guard, or gained it.
+type turn struct {
+	way int32
+	*crowd
+}
+
+// assign finds the way of each stage.
+func (w *ways) assign() {
+	known := map[way]int32{}
+	w.wayOf = slices.Repeat([]int32{-1}, len(w.new.places))
+	w.found = [2]map[int][]turn{{}, {}}
+	w.pairs(func(o, n int32) {
+		if _, ok := w.new.places[n].step.(Stage); !ok {
+			return
+		}
+		was, is := w.old.environment(o).Name, w.new.environment(n).Name
+		key := way{w.old.around(o), w.new.around(n), was, is, max(danger(w.old.environments[was]), danger(w.new.environments[is]))}
+		if _, ok := known[key]; !ok {
+			known[key] = int32(len(w.ways))
+			w.ways = append(w.ways, key)
+		}
+		w.wayOf[n] = known[key]
+	})
+	w.now = make([][2]row, len(w.ways))
+}
 
 // A crowd is stages that have something in common.
 type crowd struct {
@@ -82,17 +111,20 @@ func (w *ways) look(from int, before, now *watch) {
 	}
 	before.look(old)
 	now.look(new)
+	clear(w.now)
 	w.pairs(func(o, n int32) {
-		if _, ok := w.new.places[n].step.(Stage); !ok || before.before[o] == now.before[n] {
+		at := w.wayOf[n]
+		if at < 0 || before.before[o] == now.before[n] {
 			return
 		}
-		way, asked := w.way(o, n), gates
-		if way.env != "" && way.oldEnv != "" && !w.old.urgent[o] && !w.new.urgent[n] {
+		asked := gates
+		if w.ways[at].env != "" && w.ways[at].oldEnv != "" && !w.old.urgent[o] && !w.new.urgent[n] {
 			asked = ^uint64(0)
 		}
-		w.turn(from, before.before[o]&^now.before[n]&asked, n, Weaker, way)
-		w.turn(from, now.before[n]&^before.before[o]&asked, n, Stronger, way)
+		w.now[at][0].add(before.before[o]&^now.before[n]&asked, n)
+		w.now[at][1].add(now.before[n]&^before.before[o]&asked, n)
 	})
+	w.keep(from)
 	wasCommon, _ := w.old.commons(before)
 	isCommon, guarded := w.new.commons(now)
 	for _, env := range slices.Sorted(maps.Keys(guarded)) {
@@ -112,13 +144,27 @@ func (w *ways) look(from int, before, now *watch) {
 	}
 }
 
-func (w *ways) turn(from int, guards uint64, n int32, effect Effect, way way) {
+// add has the step at n join the crowds of guards.
+func (r *row) add(guards uint64, n int32) {
 	for ; guards != 0; guards &= guards - 1 {
-		key := turn{from + bits.TrailingZeros64(guards), effect, way}
-		if w.turns[key] == nil {
-			w.turns[key] = &crowd{}
+		bit := bits.TrailingZeros64(guards)
+		if r[bit] == nil {
+			r[bit] = &crowd{}
 		}
-		w.turns[key].join(n)
+		r[bit].join(n)
+	}
+}
+
+// keep keeps what was found of 64 guards.
+func (w *ways) keep(from int) {
+	for at := range w.now {
+		for side := range w.now[at] {
+			for bit, c := range w.now[at][side] {
+				if c != nil {
+					w.found[side][from+bit] = append(w.found[side][from+bit], turn{int32(at), c})
+				}
+			}
+		}
 	}
 }
 
@@ -149,10 +195,6 @@ func (w *ways) isGate(g int) bool {
 	return ok
 }
 
-func (c *comparison) way(o, n int32) way {
-	return way{c.old.around(o), c.new.around(n), c.old.environment(o).Name, c.new.environment(n).Name}
-}
-
 // danger returns how close to users an environment is; one that does not declare
 // it is as close as can be.
 func danger(e stage.Environment) int {
@@ -165,61 +207,50 @@ func danger(e stage.Environment) int {
 	return int(e.Tier)
 }
 
-func (c *comparison) danger(w way) int {
-	return max(danger(c.old.environments[w.oldEnv]), danger(c.new.environments[w.env]))
-}
-
 // tell adds one change for guards that were lost, or gained, on the same ways by
 // the same stages.
 func (w *ways) tell() {
-	type guarded struct {
-		effect Effect
-		guard  int
+	type alike struct {
+		gate, isOld, isNew bool
+		turns              uint64
 	}
-	byGuard := map[guarded][]turn{}
-	for t := range w.turns {
-		byGuard[guarded{t.effect, t.guard}] = append(byGuard[guarded{t.effect, t.guard}], t)
-	}
-	type toll struct {
-		guards []int
-		turns  []turn
-	}
-	tolls, order := map[string]*toll{}, []string{}
-	for _, k := range slices.SortedFunc(maps.Keys(byGuard), func(a, b guarded) int {
-		return cmp.Or(cmp.Compare(a.effect, b.effect), cmp.Compare(a.guard, b.guard))
-	}) {
-		turns := byGuard[k]
-		slices.SortFunc(turns, func(a, b turn) int {
-			return cmp.Or(cmp.Compare(w.danger(b.way), w.danger(a.way)), cmp.Compare(w.turns[a].first[0], w.turns[b].first[0]))
-		})
-		key := fmt.Sprint(k.effect, w.isGate(k.guard), w.all[k.guard].old < 0, w.all[k.guard].new < 0)
-		for _, t := range turns {
-			key += fmt.Sprint(" ", t.way, w.turns[t].n, w.turns[t].sum)
+	for side, effect := range []Effect{Weaker, Stronger} {
+		tolls, order := map[alike][]int{}, []alike{}
+		for _, g := range slices.Sorted(maps.Keys(w.found[side])) {
+			turns := w.found[side][g]
+			slices.SortFunc(turns, func(a, b turn) int {
+				return cmp.Or(w.ways[b.way].danger-w.ways[a.way].danger, cmp.Compare(a.first[0], b.first[0]))
+			})
+			key := alike{gate: w.isGate(g), isOld: w.all[g].old >= 0, isNew: w.all[g].new >= 0}
+			for _, t := range turns {
+				key.turns += scatter(scatter(uint64(t.way)) + t.sum)
+			}
+			if tolls[key] == nil {
+				order = append(order, key)
+			}
+			tolls[key] = append(tolls[key], g)
+			w.told[g] = true
 		}
-		if tolls[key] == nil {
-			tolls[key] = &toll{turns: turns}
-			order = append(order, key)
+		for _, key := range order {
+			w.toll(effect, tolls[key], w.found[side][tolls[key][0]])
 		}
-		tolls[key].guards = append(tolls[key].guards, k.guard)
-		w.told[k.guard] = true
-	}
-	for _, key := range order {
-		w.toll(tolls[key].guards, tolls[key].turns)
 	}
 }
 
 // toll adds the change that stages lost guards, or gained them.
-func (w *ways) toll(guards []int, turns []turn) {
+func (w *ways) toll(effect Effect, guards []int, turns []turn) {
 	var paths, steps, names []string
 	others := 0 // stages that are not told of one by one
 	for k, t := range turns {
-		crowd := w.turns[t]
-		steps = append(steps, w.new.names(crowd.first)...)
-		if k >= maxShown || k > 0 && t.env == "" {
-			others += crowd.n
+		env := w.ways[t.way].env
+		if len(steps) < maxListed {
+			steps = append(steps, w.new.names(t.first)...)
+		}
+		if k >= maxShown || k > 0 && env == "" {
+			others += t.n
 			continue
 		}
-		paths = append(paths, "path "+route(t.around, enumerate(w.new.names(crowd.first), crowd.n), t.env))
+		paths = append(paths, "path "+route(w.ways[t.way].around, enumerate(w.new.names(t.first), t.n), env))
 	}
 	for _, g := range guards {
 		s, at := w.guard(g)
@@ -228,28 +259,27 @@ func (w *ways) toll(guards []int, turns []turn) {
 	if others > 0 {
 		paths = append(paths, fmt.Sprintf("%d more stage%s", others, plural(others)))
 	}
-	text := strings.Join(paths, " and ")
-	first := turns[0]
-	text += " " + w.verb(first, len(guards), len(paths)) + enumerate(names, len(names))
-	if !w.isGate(first.guard) {
-		text += w.fate(w.all[first.guard], len(guards))
+	text := strings.Join(paths, " and ") + " " + w.verb(effect, guards, len(paths)) + enumerate(names, len(names))
+	if !w.isGate(guards[0]) {
+		text += w.fate(w.all[guards[0]], len(guards))
 	}
 	steps = append(steps, names...)
+	first := w.ways[turns[0].way]
 	w.add(finding{
-		Difference: Difference{Effect: first.effect, Kind: "way", Steps: steps[:min(len(steps), maxListed)], Environment: first.env, Text: text},
-		danger:     w.danger(first.way), at: w.turns[first].first[0],
+		Difference: Difference{Effect: effect, Kind: "way", Steps: steps[:min(len(steps), maxListed)], Environment: first.env, Text: text},
+		danger:     first.danger, at: turns[0].first[0],
 	})
 }
 
-func (w *ways) verb(t turn, guards, paths int) string {
-	if w.isGate(t.guard) {
-		return map[Effect]string{Weaker: "lost gate", Stronger: "gained gate"}[t.effect] + plural(guards) + " "
+func (w *ways) verb(effect Effect, guards []int, paths int) string {
+	if w.isGate(guards[0]) {
+		return map[Effect]string{Weaker: "lost gate", Stronger: "gained gate"}[effect] + plural(len(guards)) + " "
 	}
 	come := "come"
 	if paths == 1 {
 		come = "comes"
 	}
-	return map[Effect]string{Weaker: "no longer ", Stronger: "now "}[t.effect] + come + " after "
+	return map[Effect]string{Weaker: "no longer ", Stronger: "now "}[effect] + come + " after "
 }
 
 // fate says what became of stages, unless they are on both sides.
