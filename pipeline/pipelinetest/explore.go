@@ -55,12 +55,23 @@ const (
 	FoundNotDone // a stage that is a stage.Observer was not done
 )
 
-var outcomes = [...]string{"", "succeeds", "fails", "errs", "asks", "passes", "rejects", "expires", "yes", "no", "no items", "one item", "two items", "found done", "found not done"}
+// What happens to a run as a whole, or to all.
+const (
+	starts Outcome = FoundNotDone + 1 + iota
+	cancels
+	retries
+	crashes
+)
 
-// String returns what happens in a word or two.
+var outcomes = [...]string{
+	"unknown", "succeeds", "fails", "errs", "asks", "passes", "rejects", "expires", "is taken", "is not taken",
+	"has no items", "has one item", "has two items", "is found done", "is found not done", "starts", "is canceled", "is retried", "the executor dies",
+}
+
+// String returns what happens to a step, such as "is taken".
 func (o Outcome) String() string {
-	if o == 0 || int(o) >= len(outcomes) {
-		return "unknown"
+	if int(o) >= len(outcomes) {
+		o = 0
 	}
 	return outcomes[o]
 }

@@ -2,7 +2,6 @@ package pipelinetest
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -10,27 +9,16 @@ import (
 
 // A move is one thing that happens to a world at rest.
 type move struct {
-	outcome Outcome // or one of those below
+	outcome Outcome
 	run     uint8
 	node    int32
 }
 
-// What happens to a run as a whole, or to all.
-const (
-	starts Outcome = iota + 100
-	cancels
-	retries
-	crashes
-)
-
 // moves adds to all what may happen to w, which is at rest, in a fixed order.
-// The first steps of them are about what is open; if there are none, nothing
-// goes on by itself.
-func (w *world) moves(all []move) (_ []move, steps int) {
+func (w *world) moves(all []move) []move {
 	for k := range w.seats {
 		all = w.outcomes(all, k)
 	}
-	steps = len(all)
 	inFlight := false
 	for k := range w.seats {
 		t := &w.seats[k]
@@ -49,7 +37,7 @@ func (w *world) moves(all []move) (_ []move, steps int) {
 	if w.crashes > 0 && inFlight { // otherwise all that there is is recorded, and nothing changes
 		all = append(all, move{outcome: crashes})
 	}
-	return all, steps
+	return all
 }
 
 // outcomes adds those of what is open in run k.
@@ -134,7 +122,7 @@ var itemsOf = map[Outcome][]string{NoItems: nil, OneItem: {"one"}, TwoItems: {"o
 // do has v happen, and all that follows by itself.
 func (w *world) do(v move) {
 	if w.told != nil {
-		w.told.next(v)
+		w.told.next(w, v)
 	}
 	k, t := int(v.run), &w.seats[v.run]
 	switch v.outcome {
@@ -144,6 +132,7 @@ func (w *world) do(v move) {
 		w.crash()
 	case cancels:
 		w.put(k, journal.Event{Time: clock(k), Kind: journal.Stopped, By: someoneElse, Data: whyNothing})
+		w.askAgain(k)
 	case retries:
 		w.retries--
 		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: someoneElse, Step: t.m.Node(v.node).Name, Data: whyNothing})
@@ -154,6 +143,18 @@ func (w *world) do(v move) {
 		w.answer(k, v)
 	}
 	w.settle()
+}
+
+// askAgain has the gates of run k asked anew that were asked: they have said that
+// they wait, and the run does not wait for them any more if it need not.
+func (w *world) askAgain(k int) {
+	m := w.seats[k].m
+	for i := range int32(m.Size()) {
+		if do, ticket := m.Open(i); do == machine.Ask || do == machine.Permit {
+			m.Asked(i, ticket)
+			m.Again(i)
+		}
+	}
 }
 
 // answer has what is open about a node come out in one way.
@@ -234,30 +235,34 @@ func (w *world) crash() {
 	}
 }
 
-// dead reports whether a run has not ended, waits for nobody, and nothing goes on.
-func (w *world) dead() (run string, dead bool) {
-	var room [64]move
-	if _, steps := w.moves(room[:0]); steps > 0 {
-		return "", false
-	}
+// dead returns a run that has not ended while nothing goes on and nobody is
+// asked, or "".
+func (w *world) dead() (run string) {
 	for k := range w.seats {
-		m := w.seats[k].m
-		if !w.seats[k].begun || m.Status.Done() {
-			continue
+		t := &w.seats[k]
+		switch {
+		case !t.begun || t.m.Status.Done():
+		case t.m.InFlight() || w.asks(k):
+			return ""
+		case run == "":
+			run = w.s.names[k]
 		}
-		if slices.ContainsFunc(w.seats, seat.asksPerson) {
-			return "", false
-		}
-		return w.s.names[k], true
 	}
-	return "", false
+	return run
 }
 
-// asksPerson reports whether a step of the run waits for a person.
-func (t seat) asksPerson() bool {
-	for i := range int32(t.m.Size()) {
-		if do, _ := t.m.Open(i); do == machine.Wait {
+// asks reports whether run k waits for an answer that may come, or a person.
+func (w *world) asks(k int) bool {
+	m := w.seats[k].m
+	for i := range int32(m.Size()) {
+		do, _ := m.Open(i)
+		if do == machine.Wait {
 			return true
+		}
+		for _, o := range w.s.plan.part(m, i).outcomes {
+			if do != machine.None && fits(m, i, m.Node(i), do, o) {
+				return true
+			}
 		}
 	}
 	return false

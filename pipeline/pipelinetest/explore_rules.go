@@ -193,7 +193,7 @@ func NoDeadEnd() Rule {
 		if e.Kind != "" {
 			return nil
 		}
-		if run, dead := s.w.dead(); dead {
+		if run := s.w.dead(); run != "" {
 			return fmt.Errorf("%s has not ended, and nothing goes on: %s", run, s.w.standstill())
 		}
 		return nil

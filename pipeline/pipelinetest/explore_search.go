@@ -75,9 +75,13 @@ func (s *search) run() Explored {
 	scratch := newWorld(s)
 	for len(layer) > 0 {
 		for _, at := range layer {
-			moves, _ = at.w.moves(moves[:0])
-			for _, v := range moves {
-				at.w.copyTo(scratch)
+			moves = at.w.moves(moves[:0])
+			for n, v := range moves {
+				if n < len(moves)-1 {
+					at.w.copyTo(scratch)
+				} else { // it is not needed any more
+					at.w, scratch = scratch, at.w
+				}
 				scratch.do(v)
 				out.Transitions++
 				if scratch.wrong != nil {

@@ -2,6 +2,7 @@ package pipelinetest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/penstock/penstock/pipeline"
@@ -13,18 +14,21 @@ type Counterexample struct {
 	Rule     string // its name
 	Reason   string // how it is broken
 	Timeline Timeline
+	Script   string // for Replay: what happens, a line each
 }
 
-// String returns the rule, how it is broken, and the story.
+// String returns the rule, how it is broken, the story, and what to put into a
+// test to have it played.
 func (c *Counterexample) String() string {
-	return fmt.Sprintf("broken: %s: %s\n%v", c.Rule, c.Reason, c.Timeline)
+	return fmt.Sprintf("broken: %s: %s\n%v\npipelinetest.Run(t, pipelinetest.Replay(p, `\n%s`))\n", c.Rule, c.Reason, c.Timeline, c.Script)
 }
 
-// A teller tells what happens in a world. One thing happens a minute, so that
+// A teller tells what happens in a world. One thing happens a second, so that
 // the clock counts them.
 type teller struct {
 	tale
-	minute int
+	beats  int
+	script strings.Builder
 }
 
 func (s *search) explain(id int32, last *move, why *wrong) *Counterexample {
@@ -33,18 +37,30 @@ func (s *search) explain(id int32, last *move, why *wrong) *Counterexample {
 		moves = append(moves, *last)
 	}
 	w := newWorld(s)
-	w.told = &teller{minute: -1}
+	w.told = &teller{beats: -1}
 	w.told.begin(worldBegins, new(cast))
 	w.told.cast.learn([]pipeline.Pipeline{s.x.Pipeline})
 	for _, v := range moves {
 		w.do(v)
 	}
-	return &Counterexample{Rule: why.rule, Reason: why.err.Error(), Timeline: w.told.told()}
+	return &Counterexample{Rule: why.rule, Reason: why.err.Error(), Timeline: w.told.told(), Script: w.told.script.String()}
 }
 
-func (t *teller) now() time.Time { return worldBegins.Add(time.Duration(t.minute) * time.Minute) }
+func (t *teller) now() time.Time { return worldBegins.Add(time.Duration(t.beats) * beat) }
 
-func (t *teller) next(move) { t.minute++ }
+// next tells of v, which happens to w a beat after what happened last.
+func (t *teller) next(w *world, v move) {
+	t.beats++
+	what := v.outcome.String()
+	switch v.outcome {
+	case crashes:
+	case starts, cancels:
+		what = w.s.names[v.run] + " " + what
+	default:
+		what = w.s.names[v.run] + " " + w.seats[v.run].m.Node(v.node).Name + " " + what
+	}
+	t.script.WriteString(what + "\n")
+}
 
 func (t *teller) say(l Line) {
 	l.At = t.now()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -37,6 +39,18 @@ func careful() pipeline.Pipeline {
 	return named(makesImage, in(stagingPlace, "stage"), manager, pipeline.OnFailure{
 		Of: pipeline.Sequence{in(productionPlace, "deploy"), in(productionPlace, "verify")},
 		Do: in(productionPlace, "back"),
+	})
+}
+
+// crossing takes two environments in opposite order.
+func crossing() pipeline.Pipeline {
+	a, b := stage.Environment{Name: "a"}, stage.Environment{Name: "b"}
+	stay := func(env stage.Environment, name string) pipeline.Stage {
+		return pipeline.Stage{Name: name, Run: must, Environment: env}
+	}
+	return named(pipeline.Parallel{
+		pipeline.Sequence{work("left"), stay(a, "a1"), stay(b, "b1")},
+		pipeline.Sequence{work("right"), stay(b, "b2"), stay(a, "a2")},
 	})
 }
 
@@ -80,15 +94,14 @@ func TestExploreCarefulDelivery(t *testing.T) {
 		{Pipeline: wide(), States: 20_000, Rules: []pipelinetest.Rule{pipelinetest.CalledOnce(), pipelinetest.LocksReleased(), pipelinetest.NoDeadEnd()}},
 	} {
 		got := pipelinetest.Explore(t, x)
-		t.Log(got)
+		again, err := x.Search()
+		if err != nil || again != got {
+			t.Errorf("explored again: %v, %v; want the same as before, %v", again, err, got)
+		}
 	}
 }
 
 func TestExploreFinds(t *testing.T) {
-	a, b := stage.Environment{Name: "a"}, stage.Environment{Name: "b"}
-	stay := func(env stage.Environment, name string) pipeline.Stage {
-		return pipeline.Stage{Name: name, Run: must, Environment: env}
-	}
 	for _, test := range []struct {
 		name string
 		x    pipelinetest.Exploration
@@ -105,9 +118,7 @@ func TestExploreFinds(t *testing.T) {
 			"verified", "while smoke"},
 		{"a delivery without staging", pipelinetest.Exploration{Pipeline: named(makesImage, manager, pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")})},
 			"verified", "no stage in tier staging"},
-		{"two environments taken in opposite order", pipelinetest.Exploration{Runs: 2, Pipeline: named(pipeline.Parallel{
-			pipeline.Sequence{work("left"), stay(a, "a1"), stay(b, "b1")},
-			pipeline.Sequence{work("right"), stay(b, "b2"), stay(a, "a2")}}), Rules: []pipelinetest.Rule{pipelinetest.NoDeadEnd()}},
+		{"two environments taken in opposite order", pipelinetest.Exploration{Runs: 2, Pipeline: crossing(), Rules: []pipelinetest.Rule{pipelinetest.NoDeadEnd()}},
 			"dead end", "nothing goes on"},
 		{"a rule of one's own", pipelinetest.Exploration{Pipeline: careful(), Rules: []pipelinetest.Rule{{Name: "back is never taken", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
 			if e.Kind == journal.Called && e.Step == "back" {
@@ -122,9 +133,12 @@ func TestExploreFinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			if f := got.Fault; f == nil || !strings.Contains(f.Rule, test.rule) || !strings.Contains(f.Reason, test.says) {
-				t.Errorf("explored %v; want rule %q broken, for %q", got, test.rule, test.says)
+				t.Fatalf("explored %v; want rule %q broken, for %q", got, test.rule, test.says)
 			}
-			t.Log(got)
+			told := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, got.Fault.Script))
+			if diff := cmp.Diff(plainLines(got.Fault.Timeline), plainLines(told.Timeline)); diff != "" {
+				t.Errorf("told again, the story goes otherwise (-explored +told):\n%s", diff)
+			}
 		})
 	}
 }

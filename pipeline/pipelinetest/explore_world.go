@@ -154,9 +154,10 @@ func (w *world) put(k int, e journal.Event) {
 }
 
 // judge asks the rules what they say of an event, of which nothing is noted yet.
+// A story that is told goes on to where it rests.
 func (w *world) judge(e Event) {
 	for i := range w.s.x.Rules {
-		if w.wrong != nil {
+		if w.wrong != nil || w.told != nil {
 			return
 		}
 		if err := w.s.x.Rules[i].Holds(State{w}, e); err != nil {

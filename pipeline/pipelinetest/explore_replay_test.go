@@ -1,0 +1,88 @@
+package pipelinetest_test
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/pipelinetest"
+	"github.com/penstock/penstock/stage"
+)
+
+// TestReplayTellsTheSame has the executor of production go the ways that were
+// explored. What it does is what the explorer says.
+func TestReplayTellsTheSame(t *testing.T) {
+	never := func(context.Context, pipeline.Facts) (bool, error) { return false, errors.New("asked") }
+	none := func(context.Context, pipeline.Facts) ([]string, error) { return nil, errors.New("asked") }
+	all := named(
+		pipeline.Stage{Name: "build", Run: must, Produces: []string{"image"}, Retry: pipeline.Retry{Times: 1}},
+		pipeline.Gate{Name: "release", Require: manager.Require, Subject: []string{"image"}, Expires: time.Hour, OnExpire: pipeline.Skip},
+		pipeline.When{Name: "hot", If: never, Do: work("warn")},
+		pipeline.ForEach{Name: "regions", Items: none, Max: 1, Body: func(string) pipeline.Step { return work("deploy") }},
+	)
+	for _, test := range []struct {
+		name  string
+		x     pipelinetest.Exploration
+		every int // way
+	}{
+		{"a careful delivery", pipelinetest.Exploration{Pipeline: careful()}, 1},
+		{"a person cancels and retries", pipelinetest.Exploration{Pipeline: careful(), Cancels: true, Retries: 1}, 7},
+		{"the executor dies", pipelinetest.Exploration{Pipeline: careful(), Crashes: 1}, 3},
+		{"two runs", pipelinetest.Exploration{Pipeline: careful(), Runs: 2}, 13},
+		{"all kinds of step", pipelinetest.Exploration{Pipeline: all}, 5},
+		{"stages that can say whether they were done", pipelinetest.Exploration{Pipeline: named(pipeline.Parallel{
+			pipeline.Stage{Name: "a", Run: observer{must}}, pipeline.Stage{Name: "b", Run: observer{must}, Unknown: pipeline.AskPerson},
+		}), Crashes: 2, Cancels: true}, 19},
+		{"environments in opposite order", pipelinetest.Exploration{Pipeline: crossing(), Runs: 2}, 997},
+		{"a shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}, 29},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, way := range test.x.Ways(test.every) {
+				got := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, way.Script))
+				if diff := cmp.Diff(plainLines(way.Timeline), plainLines(got.Timeline)); diff != "" {
+					t.Fatalf("told again, the story goes otherwise (-explored +told):\n%s\n%s%v", diff, way.Script, got.Timeline)
+				}
+			}
+		})
+	}
+}
+
+var soon = regexp.MustCompile(`again in \d+m?s`)
+
+// plainLines returns what a timeline says by the second, but for how long what
+// waits does. What happens at one time in several runs or steps is in the order
+// of the text.
+func plainLines(t pipelinetest.Timeline) (lines []string) {
+	for _, l := range t.Lines {
+		if l.Event == journal.Waiting || strings.HasSuffix(l.Text, "found not done") { // which is not recorded
+			continue
+		}
+		words := soon.ReplaceAllString(l.Words(), "again")
+		words = strings.Replace(words, "expired", "rejected", 1) // which is how Replay has a gate expire
+		words = strings.Replace(words, "permitted: passed", "permitted", 1)
+		lines = append(lines, l.At.UTC().Format("15:04:05 ")+words)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func TestReplayRefuses(t *testing.T) {
+	got := tell(t, pipelinetest.Replay(careful(), "r1 starts\nr1 build dances"))
+	if want := `r1 build dances`; !strings.Contains(got, want) || !strings.Contains(got, "want a line such as") {
+		t.Errorf("a line that says nothing: %q; want %q in it", got, want)
+	}
+}
+
+type observer struct{ stage.Runner }
+
+func (observer) Observe(context.Context, stage.Input) (stage.Observation, error) {
+	return stage.Observation{}, errors.New("a hook of the pipeline was asked")
+}
