@@ -11,12 +11,18 @@ import (
 type course struct {
 	*side
 	isOld bool
-	in    []uint64 // by step: of the leaves it comes right after
-	tail  []uint64 // by step: of the leaves it ends with; 0 if it has none that are steady
+	in    []uint64  // by step: of the leaves it comes right after
+	tail  []uint64  // by step: of the leaves it ends with; 0 if it has none that are steady
+	below [][]int32 // by step: the steps right below it
 }
 
 func newCourse(s *side, isOld bool) *course {
-	c := &course{s, isOld, make([]uint64, len(s.places)), make([]uint64, len(s.places))}
+	n := len(s.places)
+	c := &course{s, isOld, make([]uint64, n), make([]uint64, n), make([][]int32, n)}
+	for i := int32(1); int(i) < n; i++ {
+		up := s.places[i].parent
+		c.below[up] = append(c.below[up], i)
+	}
 	for i := int32(len(s.places)) - 1; i >= 0; i-- {
 		c.end(i)
 	}
@@ -46,13 +52,13 @@ func (c *course) end(i int32) {
 			c.tail[i] += c.tail[at]
 		}
 	case Parallel:
-		for _, k := range c.kids(i) {
+		for _, k := range c.below[i] {
 			c.tail[i] += c.tail[k]
 		}
 	case OnFailure:
-		c.tail[i] = c.tail[c.kids(i)[0]]
+		c.tail[i] = c.tail[c.below[i][0]]
 	default:
-		for _, k := range c.kids(i) {
+		for _, k := range c.below[i] {
 			if c.tail[k] != 0 {
 				c.tail[i] = c.tail[k]
 			}
@@ -83,7 +89,7 @@ func (c *course) last(i int32) []int32 {
 // known of it. A way out comes after nothing: what leads to it is another
 // wording.
 func (c *course) begin(i int32) {
-	kids := c.kids(i)
+	kids := c.below[i]
 	switch c.places[i].step.(type) {
 	case Sequence:
 		after := c.in[i]
@@ -139,7 +145,7 @@ func (c *course) collect(i int32, seen, found map[int32]bool) {
 		up := c.places[i].parent
 		switch c.places[up].step.(type) {
 		case Sequence:
-			kids := c.kids(up)
+			kids := c.below[up]
 			for _, k := range slices.Backward(kids[:c.places[i].pos]) {
 				if c.tail[k] != 0 {
 					c.ends(k, found)
@@ -177,15 +183,15 @@ func (c *course) ends(i int32, found map[int32]bool) {
 			c.ends(at, found)
 		}
 	case Parallel:
-		for _, k := range c.kids(i) {
+		for _, k := range c.below[i] {
 			if c.tail[k] != 0 {
 				c.ends(k, found)
 			}
 		}
 	case OnFailure:
-		c.ends(c.kids(i)[0], found)
+		c.ends(c.below[i][0], found)
 	default:
-		for _, k := range slices.Backward(c.kids(i)) {
+		for _, k := range slices.Backward(c.below[i]) {
 			if c.tail[k] != 0 {
 				c.ends(k, found)
 				return

@@ -49,7 +49,7 @@ func (s *side) commons(at *watch) (common, any map[string]uint64) {
 func (w *ways) arrivals() {
 	known, doors := map[*side]map[int32]bool{w.old: {}, w.new: {}}, map[*side]map[int32]bool{w.old: {}, w.new: {}}
 	for g, told := range w.told {
-		if s, at := w.guard(g); told {
+		if s, at := w.either(w.all[g]); told {
 			known[s][at] = true
 		}
 	}
@@ -117,7 +117,7 @@ func (w *ways) gates(guards []int) string {
 	}
 	var names []string
 	for _, g := range guards {
-		s, at := w.guard(g)
+		s, at := w.either(w.all[g])
 		names = append(names, Name(s.places[at].step))
 	}
 	return "gate" + plural(len(names)) + " " + enumerate(names, len(names))

@@ -1,10 +1,13 @@
 package pipeline
 
+import "slices"
+
 // A guard is a gate or a stage that others come after. One that is on both
 // sides has one bit there.
 type guard struct{ old, new int32 } // -1 if it is not there
 
-// guards returns all of them, in the order of new.
+// guards returns all of them, in the order of new, gates first: most questions
+// are about those.
 func (c *comparison) guards() []guard {
 	var all []guard
 	for i, mate := range c.new.mates {
@@ -17,7 +20,29 @@ func (c *comparison) guards() []guard {
 			all = append(all, guard{int32(i), -1})
 		}
 	}
+	slices.SortStableFunc(all, func(a, b guard) int { return c.rank(a) - c.rank(b) })
 	return all
+}
+
+func (c *comparison) rank(g guard) int {
+	if c.isGate(g) {
+		return 0
+	}
+	return 1
+}
+
+// either returns a side that the guard is on, new if it can be, and where.
+func (c *comparison) either(g guard) (*side, int32) {
+	if g.new >= 0 {
+		return c.new, g.new
+	}
+	return c.old, g.old
+}
+
+func (c *comparison) isGate(g guard) bool {
+	s, at := c.either(g)
+	_, ok := s.places[at].step.(Gate)
+	return ok
 }
 
 // A watch answers, for 64 leaves at a time, which of them have ended well

@@ -104,7 +104,7 @@ func (w *ways) look(from int, before, now *watch) {
 		old[bit], new[bit] = -1, -1
 		if at := from + bit; at < len(w.all) {
 			old[bit], new[bit] = w.all[at].old, w.all[at].new
-			if w.isGate(at) {
+			if w.isGate(w.all[at]) {
 				gates |= 1 << bit
 			}
 		}
@@ -125,6 +125,9 @@ func (w *ways) look(from int, before, now *watch) {
 		w.now[at][1].add(now.before[n]&^before.before[o]&asked, n)
 	})
 	w.keep(from)
+	if gates == 0 {
+		return
+	}
 	wasCommon, _ := w.old.commons(before)
 	isCommon, guarded := w.new.commons(now)
 	for _, env := range slices.Sorted(maps.Keys(guarded)) {
@@ -181,20 +184,6 @@ func (w *ways) both(guards []int) []int {
 	return slices.DeleteFunc(guards, func(g int) bool { return w.all[g].old < 0 || w.all[g].new < 0 })
 }
 
-// guard returns a side that the guard is on, new if it can be, and where.
-func (w *ways) guard(g int) (*side, int32) {
-	if at := w.all[g].new; at >= 0 {
-		return w.new, at
-	}
-	return w.old, w.all[g].old
-}
-
-func (w *ways) isGate(g int) bool {
-	s, at := w.guard(g)
-	_, ok := s.places[at].step.(Gate)
-	return ok
-}
-
 // danger returns how close to users an environment is; one that does not declare
 // it is as close as can be.
 func danger(e stage.Environment) int {
@@ -221,7 +210,7 @@ func (w *ways) tell() {
 			slices.SortFunc(turns, func(a, b turn) int {
 				return cmp.Or(w.ways[b.way].danger-w.ways[a.way].danger, cmp.Compare(a.first[0], b.first[0]))
 			})
-			key := alike{gate: w.isGate(g), isOld: w.all[g].old >= 0, isNew: w.all[g].new >= 0}
+			key := alike{gate: w.isGate(w.all[g]), isOld: w.all[g].old >= 0, isNew: w.all[g].new >= 0}
 			for _, t := range turns {
 				key.turns += scatter(scatter(uint64(t.way)) + t.sum)
 			}
@@ -253,14 +242,14 @@ func (w *ways) toll(effect Effect, guards []int, turns []turn) {
 		paths = append(paths, "path "+route(w.ways[t.way].around, enumerate(w.new.names(t.first), t.n), env))
 	}
 	for _, g := range guards {
-		s, at := w.guard(g)
+		s, at := w.either(w.all[g])
 		names = append(names, Name(s.places[at].step))
 	}
 	if others > 0 {
 		paths = append(paths, fmt.Sprintf("%d more stage%s", others, plural(others)))
 	}
 	text := strings.Join(paths, " and ") + " " + w.verb(effect, guards, len(paths)) + enumerate(names, len(names))
-	if !w.isGate(guards[0]) {
+	if !w.isGate(w.all[guards[0]]) {
 		text += w.fate(w.all[guards[0]], len(guards))
 	}
 	steps = append(steps, names...)
@@ -272,7 +261,7 @@ func (w *ways) toll(effect Effect, guards []int, turns []turn) {
 }
 
 func (w *ways) verb(effect Effect, guards []int, paths int) string {
-	if w.isGate(guards[0]) {
+	if w.isGate(w.all[guards[0]]) {
 		return map[Effect]string{Weaker: "lost gate", Stronger: "gained gate"}[effect] + plural(len(guards)) + " "
 	}
 	come := "come"
