@@ -45,7 +45,8 @@ func (s *side) commons(at *watch) (common, any map[string]uint64) {
 }
 
 // arrivals tells of steps that are new or gone, unless that was told with what
-// comes after them.
+// comes after them. What acts where users are is told of anyway: to come after it
+// makes nothing safer.
 func (w *ways) arrivals() {
 	known, doors := map[*side]map[int32]bool{w.old: {}, w.new: {}}, map[*side]map[int32]bool{w.old: {}, w.new: {}}
 	for g, told := range w.told {
@@ -54,8 +55,10 @@ func (w *ways) arrivals() {
 		}
 	}
 	for _, d := range w.doors {
-		if !known[d.side][d.at] || len(d.round) > 0 {
-			w.door(d)
+		f := w.door(d)
+		acts := f.danger == int(stage.Production) && !watches(d.places[d.at].step.(Stage))
+		if !known[d.side][d.at] || f.Effect != Different || acts {
+			w.add(f)
 			doors[d.side][d.at] = true
 		}
 		known[d.side][d.at] = true
@@ -89,7 +92,8 @@ func (s *side) holds(i int32, doors map[int32]bool) bool {
 	return false
 }
 
-func (w *ways) door(d *door) {
+// door returns the change that d is.
+func (w *ways) door(d *door) finding {
 	env := d.environment(d.at)
 	text := fmt.Sprintf("path %s is ", route(d.around(d.at), Name(d.places[d.at].step), env.Name))
 	behind, round := w.gates(d.behind), w.gates(d.round)
@@ -107,7 +111,7 @@ func (w *ways) door(d *door) {
 		f.Effect = unguarded
 	}
 	f.Text = text
-	w.add(f)
+	return f
 }
 
 // gates returns "gate a" or "gates a, b" or "no gate".

@@ -148,6 +148,9 @@ func TestDiffTells(t *testing.T) {
 			p.Steps = append(p.Steps[:4:4], append(Sequence{When{"express", always, in(users(), "rush")}}, p.Steps[4:]...)...)
 		}, lines(
 			"- path express → rush → production is new, behind no gate")},
+		{"a new stage in production, before all gates", func(p *Pipeline) { p.Steps = append(Sequence{in(users(), "rush")}, p.Steps...) }, lines(
+			"- path rush → production is new, behind no gate",
+			"+ path hotfix → patch → production and path canary, bake, deploy → production and path rehearse → staging now come after rush, which is new")},
 		{"no way back", at(5, func(s Step) Step { return s.(OnFailure).Of }), lines(
 			"- a failure of canary, bake, deploy no longer leads to roll-back",
 			"~ stage roll-back → production is gone")},

@@ -32,9 +32,9 @@ type ways struct {
 	all   []guard
 	told  []bool // by guard
 	ways  []way
-	wayOf []int32  // by step of new that is a stage of old: in ways; else -1
-	now   [][2]row // by way: of the guards looked at
-	found [2]map[int][]turn
+	wayOf []int32           // by step of new that is a stage of old: in ways; else -1
+	now   [][2]row          // by way: who lost the guards looked at, and who gained them
+	found [2]map[int][]turn // the same by guard, of all that were looked at
 	doors []*door
 }
 
