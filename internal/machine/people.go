@@ -18,7 +18,7 @@ func (m *Machine) CanVote(step string) (int32, error) {
 	s, n := &m.states[i], m.node(i)
 	switch {
 	case m.Status.Done():
-		return i, fmt.Errorf("the run has %s; a vote now would change nothing", m.Status)
+		return i, fmt.Errorf("the run %s; a vote now would change nothing", m.Status.has())
 	case n.Kind != Gate && !n.Guarded:
 		return i, fmt.Errorf("step %q is not a gate, and its environment has none", step)
 	case s.phase == idle:
@@ -26,7 +26,7 @@ func (m *Machine) CanVote(step string) (int32, error) {
 	case s.phase == dropped:
 		return i, fmt.Errorf("gate %q will not be reached", step)
 	case s.phase == ended:
-		return i, fmt.Errorf("gate %q has %s; a vote now would change nothing", step, s.status)
+		return i, fmt.Errorf("gate %q %s; a vote now would change nothing", step, s.status.has())
 	case n.Kind == Gate && s.phase == held:
 		return i, fmt.Errorf("gate %q is held; a retry opens a new round", step)
 	case n.Kind == Stage && (s.phase == calling || s.phase == held || s.polled):
@@ -38,7 +38,7 @@ func (m *Machine) CanVote(step string) (int32, error) {
 // CanCancel returns why the run cannot be canceled.
 func (m *Machine) CanCancel() error {
 	if m.Status.Done() {
-		return fmt.Errorf("the run has %s", m.Status)
+		return fmt.Errorf("the run %s", m.Status.has())
 	}
 	return nil
 }
@@ -55,11 +55,13 @@ func (m *Machine) CanOverride(step string) error {
 	s, n := &m.states[i], m.node(i)
 	switch {
 	case m.Status.Done():
-		return fmt.Errorf("the run has %s", m.Status)
+		return fmt.Errorf("the run %s", m.Status.has())
 	case n.Kind != Gate && n.Kind != Stage:
 		return fmt.Errorf("step %q is neither a gate nor a stage", step)
-	case s.phase == ended || s.phase == dropped:
-		return fmt.Errorf("step %q has %s", step, m.status(i))
+	case s.phase == dropped:
+		return fmt.Errorf("step %q will not be reached", step)
+	case s.phase == ended:
+		return fmt.Errorf("step %q %s", step, s.status.has())
 	case n.Kind == Stage && !n.Guarded && s.phase != held:
 		return fmt.Errorf("stage %q has nothing to override: no gates of an environment hold it up, and it does not wait for a person", step)
 	case n.Kind == Stage && s.phase == held && len(n.Produces)+len(n.Gives) > 0:
@@ -72,7 +74,7 @@ func (m *Machine) CanOverride(step string) error {
 func (m *Machine) CanAdopt() error {
 	switch {
 	case m.Status.Done():
-		return fmt.Errorf("the run has %s", m.Status)
+		return fmt.Errorf("the run %s", m.Status.has())
 	case m.For != "drift" && (m.prog != nil || m.Owner != ""): // without its definition nobody here can take it forward
 		return errors.New("the run does not wait for drift")
 	}

@@ -29,7 +29,7 @@ func (m *Machine) CanRetry(step string) error {
 	case s.phase != ended:
 		return fmt.Errorf("step %q has not ended", step)
 	case s.status != Failed && s.status != Errored && s.status != Canceled:
-		return fmt.Errorf("step %q has %s", step, s.status)
+		return fmt.Errorf("step %q %s", step, s.status.has())
 	}
 	i = m.first(i)
 	for c, p := i, m.node(i).Parent; p >= 0; c, p = p, m.node(p).Parent {

@@ -27,6 +27,16 @@ func (s Status) String() string {
 	return statuses[s]
 }
 
+// has returns what is said of what has a final status: "has failed", "was
+// canceled".
+func (s Status) has() string {
+	switch s {
+	case Skipped, Superseded, Canceled:
+		return "was " + s.String()
+	}
+	return "has " + s.String()
+}
+
 // Done reports whether s is final.
 func (s Status) Done() bool { return s >= Succeeded }
 

@@ -75,14 +75,14 @@ func TestWhatCanHappen(t *testing.T) {
 			Pipelines: []pipeline.Pipeline{shop()},
 			Stubs:     map[string]pipelinetest.Stub{"build": {Takes: 10 * time.Minute}},
 			Script:    []pipelinetest.Action{r1, ann.Cancels("r1", "wrong branch").After(5 * time.Minute)},
-		}, pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run has canceled"}},
+		}, pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run was canceled"}},
 		{"another release follows when one has ended", release(
 			pipelinetest.Start("shop", pipeline.Trigger{Key: "r2", Cause: pipeline.Manual, Actor: "ann"}).WhenEnded("r1", "").After(time.Minute),
 			ann.Cancels("r2", "not needed").WhenEnded("r2", "build"),
 		), pipeline.Succeeded, []string{"r1 the run has succeeded", "r2 shop started by ann, a manual run", "r2 stage build succeeded", "r2 canceled by ann: not needed"}},
 		{"a person cancels before a deployment has an effect (R5)", release(
 			ann.Cancels("r1", "wrong branch").WhenReached("r1", "canary"),
-		), pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run has canceled"}},
+		), pipeline.Canceled, []string{"r1 canceled by ann: wrong branch", "r1 the run was canceled"}},
 		{"the executor dies while a stage is called", release(
 			pipelinetest.Crash(time.Hour).WhenReached("r1", "build").After(4 * time.Minute),
 		), pipeline.Succeeded, []string{"r1 stage build running", "the executor dies for 1h", "another executor goes on", "r1 stage build running, attempt 2", "r1 stage build succeeded"}},

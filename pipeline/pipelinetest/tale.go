@@ -136,7 +136,10 @@ func text(e *journal.Event) string {
 	case *journal.Adoption:
 		return because("adopted by "+e.By, d.Text)
 	case *journal.End:
-		return because("the run has "+d.Status, d.Text)
+		if d.Status == "succeeded" || d.Status == "failed" {
+			return because("the run has "+d.Status, d.Text)
+		}
+		return because("the run was "+d.Status, d.Text)
 	case *journal.Reason:
 		return because(reasoned(e), d.Text)
 	}
