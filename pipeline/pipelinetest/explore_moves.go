@@ -16,13 +16,14 @@ type move struct {
 
 // moves adds to all what may happen to w, which is at rest, in a fixed order.
 func (w *world) moves(all []move) []move {
-	for k := range w.seats {
-		all = w.outcomes(all, k)
+	for k, t := range w.seats {
+		if t != nil {
+			all = append(all, w.outcomes(t, k)...)
+		}
 	}
 	inFlight := false
-	for k := range w.seats {
-		t := &w.seats[k]
-		if !t.begun {
+	for k, t := range w.seats {
+		if t == nil {
 			all = append(all, move{outcome: starts, run: uint8(k)})
 			break
 		}
@@ -40,11 +41,14 @@ func (w *world) moves(all []move) []move {
 	return all
 }
 
-// outcomes adds those of what is open in run k.
-func (w *world) outcomes(all []move, k int) []move {
-	t := &w.seats[k]
-	if !t.begun || t.m.Status.Done() {
-		return all
+// outcomes returns those of what is open in run k, which has seat t.
+func (w *world) outcomes(t *seat, k int) []move {
+	if t.listed {
+		return t.next
+	}
+	t.next, t.listed = t.next[:0], true
+	if t.m.Status.Done() {
+		return nil
 	}
 	for i := range int32(t.m.Size()) {
 		do, _ := t.m.Open(i)
@@ -54,11 +58,11 @@ func (w *world) outcomes(all []move, k int) []move {
 		n := t.m.Node(i)
 		for _, o := range w.s.plan.part(t.m, i).outcomes {
 			if fits(t.m, i, n, do, o) {
-				all = append(all, move{o, uint8(k), i})
+				t.next = append(t.next, move{o, uint8(k), i})
 			}
 		}
 	}
-	return all
+	return t.next
 }
 
 // fits reports whether o can come of what is open about node i.
@@ -124,7 +128,7 @@ func (w *world) do(v move) {
 	if w.told != nil {
 		w.told.next(w, v)
 	}
-	k, t := int(v.run), &w.seats[v.run]
+	k := int(v.run)
 	switch v.outcome {
 	case starts:
 		w.start(k)
@@ -135,8 +139,8 @@ func (w *world) do(v move) {
 		w.askAgain(k)
 	case retries:
 		w.retries--
-		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: someoneElse, Step: t.m.Node(v.node).Name, Data: whyNothing})
-		if t.m.Owner == "" && w.wrong == nil {
+		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: someoneElse, Step: w.seats[k].m.Node(v.node).Name, Data: whyNothing})
+		if w.seats[k].m.Owner == "" && w.wrong == nil {
 			w.claim(k)
 		}
 	default:
@@ -148,7 +152,7 @@ func (w *world) do(v move) {
 // askAgain has the gates of run k asked anew that were asked: they have said that
 // they wait, and the run does not wait for them any more if it need not.
 func (w *world) askAgain(k int) {
-	m := w.seats[k].m
+	m := w.own(k).m
 	for i := range int32(m.Size()) {
 		if do, ticket := m.Open(i); do == machine.Ask || do == machine.Permit {
 			m.Asked(i, ticket)
@@ -159,7 +163,7 @@ func (w *world) askAgain(k int) {
 
 // answer has what is open about a node come out in one way.
 func (w *world) answer(k int, v move) {
-	m := w.seats[k].m
+	m := w.own(k).m
 	do, ticket := m.Open(v.node)
 	if do != machine.Call && !m.Asked(v.node, ticket) {
 		w.broken("an answer is wanted", fmt.Errorf("that of %q is not", m.Node(v.node).Name))
@@ -208,8 +212,7 @@ func (w *world) answer(k int, v move) {
 
 // start begins run k.
 func (w *world) start(k int) {
-	t := &w.seats[k]
-	t.begun, t.m = true, machine.New(w.s.names[k], w.s.plan.prog)
+	*w.own(k) = seat{m: machine.New(w.s.names[k], w.s.plan.prog)}
 	w.put(k, journal.Event{Time: clock(k), Kind: journal.Began, Data: &journal.Beginning{
 		Pipeline: w.s.x.Pipeline.Name, Definition: w.s.plan.prog.Definition, Actor: someoneElse,
 	}})
@@ -227,9 +230,9 @@ func (w *world) crash() {
 		w.told.say(Line{Text: "the executor dies"})
 		w.told.say(Line{Text: "another executor goes on"})
 	}
-	for k := range w.seats {
-		if t := &w.seats[k]; t.begun && !t.m.Status.Done() {
-			t.m.Restart()
+	for k, t := range w.seats {
+		if t != nil && !t.m.Status.Done() {
+			w.own(k).m.Restart()
 			w.claim(k)
 		}
 	}
@@ -238,10 +241,9 @@ func (w *world) crash() {
 // dead returns a run that has not ended while nothing goes on and nobody is
 // asked, or "".
 func (w *world) dead() (run string) {
-	for k := range w.seats {
-		t := &w.seats[k]
+	for k, t := range w.seats {
 		switch {
-		case !t.begun || t.m.Status.Done():
+		case t == nil || t.m.Status.Done():
 		case t.m.InFlight() || w.asks(k):
 			return ""
 		case run == "":

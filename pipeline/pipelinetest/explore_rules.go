@@ -36,7 +36,7 @@ type State struct{ w *world }
 // Runs returns the names of the runs that were started.
 func (s State) Runs() []string {
 	n := 0
-	for n < len(s.w.seats) && s.w.seats[n].begun {
+	for n < len(s.w.seats) && s.w.seats[n] != nil {
 		n++
 	}
 	return s.w.s.names[:n:n]
@@ -63,17 +63,17 @@ func (s State) Step(run, step string) pipeline.Status {
 
 // Holder returns the run that holds an environment, or "".
 func (s State) Holder(environment string) string {
-	for i := range s.w.envs {
-		if s.w.envs[i].Name == environment {
-			return s.w.envs[i].Holder.Run
+	for _, env := range s.w.envs {
+		if env != nil && env.Name == environment {
+			return env.Holder.Run
 		}
 	}
 	return ""
 }
 
 func (s State) seat(run string) *seat {
-	if k := s.w.s.index(run); k >= 0 && s.w.seats[k].begun {
-		return &s.w.seats[k]
+	if k := s.w.s.index(run); k >= 0 {
+		return s.w.seats[k]
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func Verified() Rule {
 		if !changesProduction(e) {
 			return nil
 		}
-		t, pl := &s.w.seats[e.run], s.w.s.plan
+		t, pl := s.w.seats[e.run], s.w.s.plan
 		if miss := e.part.consumes &^ t.verified; miss != 0 {
 			return fmt.Errorf("%s is called with %s, with which no stage in tier staging has succeeded", e.Step, pl.first(miss))
 		}
@@ -152,8 +152,10 @@ func LocksReleased() Rule {
 		if e.Kind != journal.Ended {
 			return nil
 		}
-		for i := range s.w.envs {
-			env := &s.w.envs[i]
+		for _, env := range s.w.envs {
+			if env == nil {
+				continue
+			}
 			if env.Holder.Run == e.Run {
 				return fmt.Errorf("%s has ended and holds %s", e.Run, env.Name)
 			}
@@ -176,7 +178,7 @@ func WaysBack() Rule {
 		if e.Kind != journal.Ended {
 			return nil
 		}
-		t, pl := &s.w.seats[e.run], s.w.s.plan
+		t, pl := s.w.seats[e.run], s.w.s.plan
 		for env, at := range t.touched {
 			if at == changed && pl.precious(env) && t.m.Unhealthy(pl.envs[env]) {
 				return fmt.Errorf("%s has ended and leaves %s as the failure left it", e.Run, pl.envs[env])

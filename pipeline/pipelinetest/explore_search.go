@@ -17,7 +17,11 @@ type search struct {
 
 	seen  map[uint64]struct{} // hashes of states
 	steps []searchStep        // that led to each state, in the order in which they were found
-	spare []*world
+	seats map[place]*seat     // of the worlds that are still to be looked at
+
+	spare      []*world
+	spareSeats []*seat
+	event      journal.Event // the last one
 
 	calls  []*journal.Call // what the event of a call carries, by attempt
 	faults []*journal.Fault
@@ -30,7 +34,7 @@ type searchStep struct {
 }
 
 func newSearch(x Exploration) *search {
-	s := &search{x: x, plan: newPlan(x.Pipeline, x.Outcomes), seen: map[uint64]struct{}{}}
+	s := &search{x: x, plan: newPlan(x.Pipeline, x.Outcomes), seen: map[uint64]struct{}{}, seats: map[place]*seat{}}
 	for k := range x.Runs {
 		s.names = append(s.names, "r"+strconv.Itoa(k+1))
 		fault := *whyErrs
@@ -70,45 +74,41 @@ func (s *search) run() Explored {
 		return out
 	}
 	s.seen[first.hash()] = struct{}{}
+	s.keep(first)
 	layer, next := []found{{0, first}}, []found(nil)
 	var moves []move
-	scratch := newWorld(s)
-	for len(layer) > 0 {
+	for len(layer) > 0 && out.Complete {
 		for _, at := range layer {
 			moves = at.w.moves(moves[:0])
 			for n, v := range moves {
+				w := at.w
 				if n < len(moves)-1 {
-					at.w.copyTo(scratch)
-				} else { // it is not needed any more
-					at.w, scratch = scratch, at.w
+					w = s.copy(at.w)
+				} else {
+					s.release(w)
 				}
-				scratch.do(v)
+				w.do(v)
 				out.Transitions++
-				if scratch.wrong != nil {
+				if w.wrong != nil {
 					out.States, out.Depth, out.Complete = len(s.seen), out.Depth+1, false
-					out.Fault = s.explain(at.id, &v, scratch.wrong)
+					out.Fault = s.explain(at.id, &v, w.wrong)
 					return out
 				}
-				h := scratch.hash()
-				if _, old := s.seen[h]; old {
+				if !s.isNew(w, &out) {
+					s.forget(w)
 					continue
 				}
-				if len(s.seen) >= s.x.States {
-					out.Complete = false
-					continue
-				}
-				s.seen[h] = struct{}{}
-				next = append(next, found{int32(len(s.steps)), scratch})
+				s.keep(w)
+				next = append(next, found{int32(len(s.steps)), w})
 				s.steps = append(s.steps, searchStep{at.id, v})
-				scratch = s.fresh()
 			}
-			s.spare = append(s.spare, at.w)
+			if len(moves) == 0 {
+				s.release(at.w)
+				s.forget(at.w)
+			}
 		}
 		if len(next) > 0 {
 			out.Depth++
-		}
-		if !out.Complete {
-			break
 		}
 		layer, next = next, layer[:0]
 	}
@@ -116,14 +116,29 @@ func (s *search) run() Explored {
 	return out
 }
 
-// fresh returns a world whose memory is free.
-func (s *search) fresh() *world {
-	if n := len(s.spare); n > 0 {
-		w := s.spare[n-1]
-		s.spare = s.spare[:n-1]
-		return w
+// isNew reports whether w is a state that was not seen before, and notes it,
+// unless the bound is reached.
+func (s *search) isNew(w *world, out *Explored) bool {
+	h := w.hash()
+	if _, old := s.seen[h]; old {
+		return false
 	}
-	return newWorld(s)
+	if len(s.seen) >= s.x.States {
+		out.Complete = false
+		return false
+	}
+	s.seen[h] = struct{}{}
+	return true
+}
+
+// copy returns a copy of w for something to happen to it.
+func (s *search) copy(w *world) *world {
+	c := new(world)
+	if n := len(s.spare); n > 0 {
+		c, s.spare = s.spare[n-1], s.spare[:n-1]
+	}
+	w.copyTo(c)
+	return c
 }
 
 // path returns the moves that lead to a state.
@@ -139,8 +154,8 @@ func (s *search) path(id int32) []move {
 // standstill says what each run waits for.
 func (w *world) standstill() (text string) {
 	for k := range w.seats {
-		t := &w.seats[k]
-		if !t.begun || t.m.Status.Done() {
+		t := w.seats[k]
+		if t == nil || t.m.Status.Done() {
 			continue
 		}
 		for v := range t.m.Views() {

@@ -142,3 +142,43 @@ func TestExploreFinds(t *testing.T) {
 		})
 	}
 }
+
+func TestExploreSaysThatTheBoundWasReached(t *testing.T) {
+	got, err := pipelinetest.Exploration{Pipeline: layered(1000), States: 500}.Search()
+	if err != nil || got.Complete || got.States != 500 || !strings.Contains(got.String(), "not complete: the bound was reached") {
+		t.Errorf("explored %v, %v; want 500 states, not complete", got, err)
+	}
+}
+
+func TestExploreRefuses(t *testing.T) {
+	for want, x := range map[string]pipelinetest.Exploration{
+		`outcomes of "deploi", which is no step`:              {Outcomes: map[string][]pipelinetest.Outcome{"deploi": {pipelinetest.Fails}}},
+		`no outcomes of "deploy"; want one or more`:           {Outcomes: map[string][]pipelinetest.Outcome{"deploy": {}}},
+		`stage "deploy" rejects; want one of [succeeds fails`: {Outcomes: map[string][]pipelinetest.Outcome{"deploy": {pipelinetest.Rejects}}},
+		`Runs is 9; want 0 to 8`:                              {Runs: 9},
+		`Crashes is -1; want 0 to 100`:                        {Crashes: -1},
+		`rule 0, "none", has no function Holds`:               {Rules: []pipelinetest.Rule{{Name: "none"}}},
+	} {
+		x.Pipeline = careful()
+		if _, err := x.Search(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Search: %v; want %q in it", err, want)
+		}
+	}
+	if _, err := (pipelinetest.Exploration{}).Search(); err == nil {
+		t.Error("Search without a pipeline: no error; want what Validate says")
+	}
+}
+
+// TestExploreReports has what is found reported to a test.
+func TestExploreReports(t *testing.T) {
+	rec := new(reporter)
+	pipelinetest.Explore(rec, pipelinetest.Exploration{Pipeline: named(makesImage, in(productionPlace, "deploy"))})
+	if want := "broken: production runs only what was verified in staging"; !strings.Contains(rec.String(), want) {
+		t.Errorf("reported %q; want %q in it", rec, want)
+	}
+}
+
+// A reporter is a recorder of what is reported with a format.
+type reporter struct{ recorder }
+
+func (r *reporter) Errorf(format string, args ...any) { r.Error(fmt.Sprintf(format, args...)) }

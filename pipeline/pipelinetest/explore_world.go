@@ -7,48 +7,23 @@ import (
 
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
-	"github.com/penstock/penstock/stage"
 )
 
 // A world is a state of an exploration: some runs, the environments, and what
 // may yet go wrong. At rest, nothing more follows by itself.
+//
+// Worlds share what is the same in them: a seat or an environment is copied
+// before something happens to it.
 type world struct {
 	s       *search
-	seats   []seat // by run
-	envs    []machine.Environment
-	crashes int // that may yet be
+	seats   []*seat                // by run; nil for one that was not started, and so for those after it
+	envs    []*machine.Environment // by place in plan.envs; nil for one in which nothing happened
+	owned   uint                   // seats that no other world has, a bit each
+	crashes int                    // that may yet be
 	retries int
 	wrong   *wrong  // the rule that was broken on the way here
 	told    *teller // nil if nobody listens
-	event   journal.Event
 }
-
-// A seat is a run, and what the rules have to remember of it.
-type seat struct {
-	m        *machine.Machine
-	begun    bool
-	marks    []mark    // by node
-	verified artifacts // a stage in tier staging has succeeded with them as they are
-	decided  artifacts // a gate has let them through as they are
-	touched  []touch   // by environment
-}
-
-// A mark is what was done with a step.
-type mark uint8
-
-const (
-	called    mark = 1 << iota // its hook has not returned
-	succeeded                  // since a person had something done anew
-)
-
-// A touch is what a run did to an environment.
-type touch uint8
-
-const (
-	untouched touch = iota
-	changed         // a stage was called there
-	wayBack         // then one in a way out
-)
 
 // A wrong is a rule that is broken.
 type wrong struct {
@@ -62,75 +37,61 @@ var worldBegins = time.Date(2000, time.January, 3, 9, 0, 0, 0, time.UTC)
 func clock(k int) time.Time { return worldBegins.Add(time.Duration(k) * time.Minute) }
 
 func newWorld(s *search) *world {
-	w := &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries}
-	for range s.x.Runs {
-		w.seats = append(w.seats, seat{m: new(machine.Machine)})
-	}
-	return w
+	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, seats: make([]*seat, s.x.Runs)}
 }
 
 // copyTo makes c a copy of w, in the memory that c has.
 func (w *world) copyTo(c *world) {
-	for k := range w.seats {
-		from, to := &w.seats[k], &c.seats[k]
-		to.begun, to.verified, to.decided = from.begun, from.verified, from.decided
-		to.marks = append(to.marks[:0], from.marks...)
-		to.touched = append(to.touched[:0], from.touched...)
-		if from.begun {
-			from.m.CopyTo(to.m)
+	seats, envs := append(c.seats[:0], w.seats...), append(c.envs[:0], w.envs...)
+	*c = *w
+	c.seats, c.envs, c.owned, c.wrong = seats, envs, 0, nil
+}
+
+// own returns the seat of run k for something to happen to it.
+func (w *world) own(k int) *seat {
+	if w.owned&(1<<k) == 0 {
+		t := w.s.freshSeat()
+		if w.seats[k] != nil {
+			w.seats[k].copyTo(t)
 		}
+		w.seats[k] = t
+		w.owned |= 1 << k
 	}
-	c.envs = c.envs[:0]
-	for i := range w.envs {
-		if c.envs = c.envs[:min(cap(c.envs), i+1)]; len(c.envs) <= i {
-			c.envs = append(c.envs, machine.Environment{})
-		}
-		queue := c.envs[i].Queue[:0]
-		c.envs[i] = w.envs[i]
-		c.envs[i].Queue = append(queue, w.envs[i].Queue...)
-	}
-	c.crashes, c.retries, c.wrong, c.told = w.crashes, w.retries, nil, w.told
+	return w.seats[k]
 }
 
 // hash returns a number that worlds have in which the same may happen.
 func (w *world) hash() uint64 {
 	h := machine.Mix(1, uint64(w.crashes), uint64(w.retries))
-	for k := range w.seats {
-		t := &w.seats[k]
-		if !t.begun {
-			break // and so are those after it
+	for k, t := range w.seats {
+		if t == nil {
+			break
 		}
-		h = t.m.Hash(h)
-		h = machine.Mix(h, uint64(t.verified), uint64(t.decided))
-		h = mixBytes(h, t.marks)
-		h = mixBytes(h, t.touched)
+		if w.owned&(1<<k) != 0 {
+			t.rest()
+		}
+		h = machine.Mix(h, t.hash, 11)
 	}
-	for i := range w.envs {
-		e := &w.envs[i]
+	for i, e := range w.envs {
+		if e == nil {
+			continue
+		}
 		order := uint64(w.s.index(e.Holder.Run) + 1)
 		for _, v := range e.Queue {
 			order = order*16 + uint64(w.s.index(v.Run)+1)
 		}
-		h = machine.Mix(h, order, uint64(i))
+		if order != 0 {
+			h = machine.Mix(h, order, uint64(i))
+		}
 	}
 	return h
 }
 
-func mixBytes[T ~uint8](h uint64, all []T) uint64 {
-	var word uint64
-	for i, b := range all {
-		if word = word<<8 | uint64(b); i%8 == 7 {
-			h, word = machine.Mix(h, word, 10), 0
-		}
-	}
-	return machine.Mix(h, word, uint64(len(all)))
-}
-
 // put records an event of run k.
 func (w *world) put(k int, e journal.Event) {
-	t := &w.seats[k]
-	w.event = e
-	ev := &w.event
+	t := w.own(k)
+	w.s.event = e
+	ev := &w.s.event
 	if w.told != nil {
 		w.told.tell(w.s.names[k], *ev)
 	}
@@ -172,49 +133,6 @@ func (w *world) broken(rule string, err error) {
 	}
 }
 
-// note keeps what the rules have to remember of an event.
-func (t *seat) note(e Event) {
-	switch p := e.part; e.Kind {
-	case journal.Claimed:
-		for i := range t.marks {
-			t.marks[i] &^= called
-		}
-	case journal.Retried:
-		for i := range t.marks {
-			t.marks[i] &^= succeeded
-		}
-	case journal.Called:
-		t.marks[e.node] |= called
-		t.touch(p)
-	case journal.Done:
-		t.marks[e.node] = succeeded
-		if p.tier == stage.Staging && !p.wayOut {
-			t.verified |= p.consumes
-		}
-		t.verified, t.decided = t.verified&^p.produces, t.decided&^p.produces
-	case journal.Failed, journal.Erred, journal.Held:
-		t.marks[e.node] &^= called
-	case journal.Passed:
-		t.decided |= p.consumes
-	}
-}
-
-// touch notes that a stage is called.
-func (t *seat) touch(p *explorePart) {
-	if p.env < 0 {
-		return
-	}
-	for len(t.touched) <= p.env {
-		t.touched = append(t.touched, untouched)
-	}
-	switch at := &t.touched[p.env]; {
-	case p.wayOut && *at != untouched:
-		*at = wayBack
-	case !p.watches:
-		*at = changed
-	}
-}
-
 var errRestless = errors.New("the machine always has something more to do")
 
 // settle does all that follows by itself.
@@ -233,10 +151,9 @@ func (w *world) settle() {
 
 // step does what the first run that has something to do has to do next.
 func (w *world) step() bool {
-	for k := range w.seats {
-		t := &w.seats[k]
-		if !t.begun {
-			return false
+	for k, t := range w.seats {
+		if w.owned&(1<<k) == 0 {
+			continue // nothing happened to it
 		}
 		t.m.Tick(clock(k))
 		if c := t.m.Pop(clock(k)); c.Do != machine.None {
@@ -255,14 +172,14 @@ func (w *world) obey(k int, c machine.Command) {
 	case machine.Enter:
 		env := w.env(m.Node(c.Node).Environment)
 		run, there := m.Entering(c.Node, env, now)
-		w.visit(k, env, there)
+		w.visit(env, there)
 		for _, e := range run {
 			w.put(k, e)
 		}
 	case machine.Leave:
 		env := w.env(c.Env)
 		run, there := m.Leaving(env, now)
-		w.visit(k, env, there)
+		w.visit(env, there)
 		for _, e := range run {
 			w.put(k, e)
 		}
@@ -284,25 +201,33 @@ func (w *world) about(k int, kind journal.Kind, i int32, data any) journal.Event
 	return journal.Event{Time: clock(k), Kind: kind, Step: m.Node(i).Name, Epoch: m.Epoch, Data: data}
 }
 
-// env returns the named environment.
+// env returns the named environment for something to happen to it.
 func (w *world) env(name string) *machine.Environment {
 	i := w.s.plan.environment(name)
 	for len(w.envs) <= i {
-		w.envs = append(w.envs, machine.Environment{Name: w.s.plan.envs[len(w.envs)]})
+		w.envs = append(w.envs, nil)
 	}
-	return &w.envs[i]
+	if w.envs[i] == nil {
+		w.envs[i] = &machine.Environment{Name: name}
+	} else {
+		w.envs[i] = w.envs[i].Clone()
+	}
+	return w.envs[i]
 }
 
 // visit records events of an environment and wakes those who wait for it.
-func (w *world) visit(k int, env *machine.Environment, events []journal.Event) {
+func (w *world) visit(env *machine.Environment, events []journal.Event) {
 	for i := range events {
 		if err := env.Apply(&events[i]); err != nil {
 			w.broken("an environment takes what follows from a run", fmt.Errorf("%s: %w", env.Name, err))
 		}
 	}
-	for other := range w.seats {
-		if t := &w.seats[other]; len(events) > 0 && other != k && t.begun && !t.m.Status.Done() {
-			t.m.Unlock(env.Name)
+	if len(events) == 0 {
+		return
+	}
+	for _, v := range env.Queue {
+		if k := w.s.index(v.Run); v.Run != events[0].By && !w.seats[k].m.Status.Done() {
+			w.own(k).m.Unlock(env.Name)
 		}
 	}
 }
