@@ -42,8 +42,8 @@ func (s *server) current(m *machine.Machine) bool {
 	}
 	if m.For != "drift" {
 		why := fmt.Sprintf("the definition has changed from %s to %s; adopt the new one, drain under the old one, or cancel", m.Definition.Short(), d.digest.Short())
-		if has {
-			why += ": " + Diff(s.x.known[m.Definition].Pipeline, d.Pipeline).brief(maxDrift)
+		if has && s.x.Compare != nil {
+			why += ": " + s.x.Compare(s.x.known[m.Definition].Pipeline, d.Pipeline).brief(maxDrift)
 		}
 		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: why}}})
 	}

@@ -147,7 +147,7 @@ func TestAParkedRunSaysWhatChanged(t *testing.T) { // R2
 				stop()
 				pass(time.Hour)
 				x := over(store, append(slices.Clone(tt.steps), old.Pipelines[0].Steps...)...)
-				x.Former = old.Pipelines
+				x.Former, x.Compare = old.Pipelines, pipeline.Diff
 				serve(t, x)
 				pass(time.Minute)
 				r := run(t, x, id)

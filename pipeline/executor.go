@@ -39,6 +39,11 @@ type Executor struct {
 	Lease     time.Duration  // after which another executor takes over from one that hangs; 0 means 15 s
 	OnDrift   Drift          // what becomes of a run that began under another definition
 
+	// Compare says in the reason of a run that waits for drift what changed,
+	// if its definition is in Former. Give it [Diff]; nil says nothing, and a
+	// program that needs no Diff is half a megabyte smaller.
+	Compare func(old, new Pipeline) Changes
+
 	// Secrets looks up a secret for a stage that asks for it with
 	// [stage.Input.Secret]; nil means there are none.
 	Secrets func(ctx context.Context, name string) (string, error)
