@@ -108,17 +108,17 @@ func bad(s machine.Status) bool {
 
 // What events carry that are the same each time.
 var (
-	whyFails    = &journal.Reason{Text: "something is wrong"}
-	whyErrs     = &journal.Fault{Text: "it could not be done"}
-	whyAsks     = &journal.Reason{Text: "a person has to look"}
-	whyPasses   = &journal.Pass{}
-	whyRejects  = &journal.Rejection{}
-	whyExpires  = &journal.Rejection{Expired: true}
-	whyYes      = &journal.Choice{Take: true}
-	whyNo       = &journal.Choice{}
-	whyNothing  = &journal.Reason{}
-	foundDone   = &journal.Result{Observed: true}
-	someoneElse = "someone"
+	whyFails   = &journal.Reason{Text: "something is wrong"}
+	whyErrs    = &journal.Fault{Text: "it could not be done"}
+	whyAsks    = &journal.Reason{Text: "a person has to look"}
+	whyPasses  = &journal.Pass{}
+	whyRejects = &journal.Rejection{}
+	whyExpires = &journal.Rejection{Expired: true}
+	whyYes     = &journal.Choice{Take: true}
+	whyNo      = &journal.Choice{}
+	whyNothing = &journal.Reason{}
+	foundDone  = &journal.Result{Observed: true}
+	somebody   = "someone"
 )
 
 var itemsOf = map[Outcome][]string{NoItems: nil, OneItem: {"one"}, TwoItems: {"one", "two"}}
@@ -135,11 +135,11 @@ func (w *world) do(v move) {
 	case crashes:
 		w.crash()
 	case cancels:
-		w.put(k, journal.Event{Time: clock(k), Kind: journal.Stopped, By: someoneElse, Data: whyNothing})
+		w.put(k, journal.Event{Time: clock(k), Kind: journal.Stopped, By: somebody, Data: whyNothing})
 		w.askAgain(k)
 	case retries:
 		w.retries--
-		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: someoneElse, Step: w.seats[k].m.Node(v.node).Name, Data: whyNothing})
+		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: somebody, Step: w.seats[k].m.Node(v.node).Name, Data: whyNothing})
 		if w.seats[k].m.Owner == "" && w.wrong == nil {
 			w.claim(k)
 		}
@@ -214,7 +214,7 @@ func (w *world) answer(k int, v move) {
 func (w *world) start(k int) {
 	*w.own(k) = seat{m: machine.New(w.s.names[k], w.s.plan.prog)}
 	w.put(k, journal.Event{Time: clock(k), Kind: journal.Began, Data: &journal.Beginning{
-		Pipeline: w.s.x.Pipeline.Name, Definition: w.s.plan.prog.Definition, Actor: someoneElse,
+		Pipeline: w.s.x.Pipeline.Name, Definition: w.s.plan.prog.Definition, Actor: somebody,
 	}})
 	w.claim(k)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/penstock/penstock/stage"
 )
 
-// A part is what an exploration knows of a step.
-type explorePart struct {
+// A role is what an exploration knows of a step.
+type role struct {
 	env      int // in plan.envs, or -1
 	tier     stage.Tier
 	watches  bool      // its environment is only watched
@@ -28,14 +28,14 @@ type plan struct {
 	prog      *machine.Program
 	envs      []string
 	artifacts []string
-	parts     map[string]*explorePart // by name of step
-	static    []*explorePart          // by node, as far as they are in prog
-	gated     artifacts               // some gate decides on
+	parts     map[string]*role // by name of step
+	static    []*role          // by node, as far as they are in prog
+	gated     artifacts        // some gate decides on
 	only      map[string][]Outcome
 }
 
 func newPlan(p pipeline.Pipeline, only map[string][]Outcome) *plan {
-	pl := &plan{prog: p.Program(), parts: map[string]*explorePart{}, only: only}
+	pl := &plan{prog: p.Program(), parts: map[string]*role{}, only: only}
 	m := machine.New("", pl.prog)
 	for i := range int32(m.Size()) {
 		n := m.Node(i)
@@ -49,7 +49,7 @@ func newPlan(p pipeline.Pipeline, only map[string][]Outcome) *plan {
 }
 
 // part returns what is known of node i of m.
-func (pl *plan) part(m *machine.Machine, i int32) *explorePart {
+func (pl *plan) part(m *machine.Machine, i int32) *role {
 	if int(i) < len(pl.static) {
 		return pl.static[i]
 	}
@@ -62,8 +62,8 @@ func (pl *plan) part(m *machine.Machine, i int32) *explorePart {
 	return p
 }
 
-func (pl *plan) make(n *machine.Node) *explorePart {
-	p := &explorePart{env: -1, wayOut: n.Urgent}
+func (pl *plan) make(n *machine.Node) *role {
+	p := &role{env: -1, wayOut: n.Urgent}
 	if n.Kind == machine.Stage && n.Environment != "" {
 		p.env = pl.environment(n.Environment)
 	}

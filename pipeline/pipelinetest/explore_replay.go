@@ -19,7 +19,9 @@ import (
 // until the story ends, a second after the last line.
 //
 // Of p, the Timeouts, Expires and waits before retries are left out, for the
-// script says when they are over.
+// script says when they are over. The executor may ask the gates of an
+// environment more often than the script has them answer, so a run that waited
+// for one may enter sooner than the script says.
 func Replay(p pipeline.Pipeline, script string) Story {
 	r := &replay{}
 	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}}
@@ -65,14 +67,14 @@ func (r *replay) add(name, line string) []Action {
 	said := false
 	for o := range Outcome(len(outcomes)) {
 		subject, ok := strings.CutSuffix(line, o.String())
-		if names := strings.Fields(subject); ok && o > 0 && len(names) == r.subjects(o) {
-			said, now.outcome = true, o
-			now.run, now.step = slices.Concat(names, []string{"", ""})[0], slices.Concat(names, []string{"", ""})[1]
+		if names := strings.Fields(subject); ok && o > 0 && len(names) == subjects(o) {
+			names = append(names, "", "")
+			now.run, now.step, now.outcome, said = names[0], names[1], o, true
 		}
 	}
 	r.scenes = append(r.scenes, now)
 	after := now.at.Sub(worldBegins)
-	who := Person{Name: someoneElse}
+	who := Person{Name: somebody}
 	fixed := func(a Action) []Action {
 		a.from = moment{}
 		return []Action{a.After(after)}
@@ -93,7 +95,7 @@ func (r *replay) add(name, line string) []Action {
 }
 
 // subjects returns how many names come before o in a line.
-func (r *replay) subjects(o Outcome) int {
+func subjects(o Outcome) int {
 	switch o {
 	case crashes:
 		return 0
@@ -106,10 +108,10 @@ func (r *replay) subjects(o Outcome) int {
 // wait waits until the next thing happens to a step that is one of those given.
 // It does not wait beyond the end of ctx, unless the run was canceled: what a
 // stage does then is in the script too.
-func (r *replay) wait(ctx context.Context, run, step string, any ...Outcome) (Outcome, error) {
+func (r *replay) wait(ctx context.Context, run, step string, of ...Outcome) (Outcome, error) {
 	next := scene{at: worldBegins.Add(twoWeeks)} // the story ends before
 	for _, s := range slices.Backward(r.scenes) {
-		if s.run == run && s.step == step && s.at.After(time.Now()) && slices.Contains(any, s.outcome) {
+		if s.run == run && s.step == step && s.at.After(time.Now()) && slices.Contains(of, s.outcome) {
 			next = s
 		}
 	}
@@ -138,29 +140,22 @@ func (r *replay) canceled(run string) bool {
 	})
 }
 
-// Decide implements [gate.Gate]. What happened last to the step counts. A pass of
-// the gates of an environment is used up by the call that follows, and so by a
-// crash.
+// Decide implements [gate.Gate]. What the script says holds for a moment: the
+// gates of an environment are asked again after a wait for it, and need not say
+// the same then.
 func (r *replay) Decide(_ context.Context, req gate.Request) (gate.Decision, error) {
-	var last Outcome
-	d := gate.Decision{Reason: "the script goes on"}
-	for _, s := range slices.Backward(r.scenes) {
-		ours := s.run == req.Run && s.step == req.Gate
+	for _, s := range r.scenes {
 		switch {
-		case !s.at.After(req.Since) || !ours && s.outcome != crashes:
-		case s.at.After(req.Now) && ours:
-			d.Recheck = s.at
-		case !s.at.After(req.Now) && last == 0:
-			last = s.outcome
+		case s.run != req.Run || s.step != req.Gate || s.at.Before(req.Now):
+		case s.at.After(req.Now):
+			return gate.Decision{Reason: "the script goes on", Recheck: s.at}, nil
+		case s.outcome == Passes:
+			return gate.Decision{Verdict: gate.Passed}, nil
+		case s.outcome == Rejects || s.outcome == Expires:
+			return gate.Decision{Verdict: gate.Rejected}, nil
 		}
 	}
-	switch last {
-	case Passes:
-		return gate.Decision{Verdict: gate.Passed}, nil
-	case Rejects, Expires:
-		return gate.Decision{Verdict: gate.Rejected}, nil
-	}
-	return d, nil
+	return gate.Decision{Reason: "the script says no more"}, nil
 }
 
 // A player is a stage of which the script says what becomes of it.

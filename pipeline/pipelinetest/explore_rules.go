@@ -27,7 +27,7 @@ type Event struct {
 
 	run  int
 	node int32
-	part *explorePart
+	part *role
 }
 
 // A State is how far the runs of an [Exploration] are. It is not to be kept.

@@ -90,7 +90,7 @@ func (t *seat) note(e Event) {
 }
 
 // touch notes that a stage is called.
-func (t *seat) touch(p *explorePart) {
+func (t *seat) touch(p *role) {
 	if p.env < 0 {
 		return
 	}
