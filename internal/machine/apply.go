@@ -174,10 +174,12 @@ func (m *Machine) stop(t time.Time) {
 }
 
 // giveUp ends the gates of which the pass was withdrawn. What comes after them
-// was reached before, so they did not end with what they are in.
+// was reached before, so they did not end with what they are in. A cancel leaves
+// those in a way out (R5).
 func (m *Machine) giveUp(t time.Time) {
 	for _, g := range m.lost {
-		if s := &m.states[g]; s.phase != ended {
+		stays := m.node(g).Urgent && !m.Status.Done()
+		if s := &m.states[g]; s.phase != ended && !stays {
 			s.phase, s.status, s.end = ended, Canceled, t
 		}
 	}
@@ -241,12 +243,8 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 	case journal.Passed:
 		return m.passed(i, e)
 	case journal.Permitted:
-		d, err := data[journal.Pass](e)
-		if err != nil {
-			return err
-		}
 		s.permit = true
-		m.more(i).lapses = d.Lapses
+		m.more(i).permitted = e.Time
 		m.push(i)
 	case journal.Rejected:
 		return m.rejected(i, e)

@@ -158,7 +158,7 @@ func (m *Machine) callable(i int32, now time.Time) Command {
 		}
 	}
 	if !s.polled && n.Guarded && !n.Urgent && m.passer(n.Name) == "" {
-		if x := s.more; !s.permit || !x.lapses.IsZero() && !now.Before(x.lapses) {
+		if !s.permit || !s.more.permitted.Equal(now) { // what the gates said is good for the moment (G9)
 			return m.question(Permit, i)
 		}
 	}

@@ -132,6 +132,7 @@ type more struct {
 	votes     []gate.Vote
 	subject   artifact.Digest
 	lapses    time.Time // of a pass
+	permitted time.Time // when the gates of its environment let a stage begin
 	withdrawn bool      // the pass lapsed
 	rejection *journal.Rejection
 	stack     string
