@@ -14,6 +14,7 @@ type Environment struct {
 	Token   int64        // fencing token of the newest holder; 0 if there was none
 	Queue   []Visitor    // runs that wait to enter, by arrival
 	Live    artifact.Set // what has all of the traffic, or had before a release that is under way
+	Release Visitor      // the run that brought Live; nobody if that is not known
 	History []Deployment // oldest first
 }
 
@@ -36,7 +37,7 @@ type Deployment struct {
 }
 
 func environmentOf(e *machine.Environment) Environment {
-	out := Environment{Name: e.Name, Holder: Visitor(e.Holder), Token: e.Token, Live: e.Live}
+	out := Environment{Name: e.Name, Holder: Visitor(e.Holder), Token: e.Token, Live: e.Live, Release: Visitor(e.Release)}
 	for _, v := range e.Queue {
 		out.Queue = append(out.Queue, Visitor(v))
 	}

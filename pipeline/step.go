@@ -175,7 +175,8 @@ type Trigger struct {
 // A Cause is the kind of a run.
 type Cause string
 
-// The causes. An empty Cause means Change.
+// The causes. An empty Cause means Change. A run because of Rollback or Promotion
+// may put older artifacts in the place of newer ones.
 const (
 	Change    Cause = "change"
 	Schedule  Cause = "schedule"

@@ -21,7 +21,10 @@ type Environment struct {
 	Token   int64     // of the newest holder
 	Queue   []Visitor // by arrival
 	Live    artifact.Set
+	Release Visitor      // the run of which Live is the release; see E6
 	History []Deployment // oldest first
+
+	found Visitor // Release when Holder came
 }
 
 // A Visitor is a run in an environment or before it. A zero Run is nobody.
@@ -87,7 +90,7 @@ func (e *Environment) apply(ev *journal.Event) error {
 		if k := e.waits(ev.By); k >= 0 {
 			e.Queue = slices.Delete(e.Queue, k, k+1)
 		}
-		e.Holder, e.Token = Visitor{Run: ev.By, Started: d.Started, Since: ev.Time}, d.Token
+		e.Holder, e.Token, e.found = Visitor{Run: ev.By, Started: d.Started, Since: ev.Time}, d.Token, e.Release
 	case journal.Given:
 		d, err := data[journal.Departure](ev)
 		if err != nil {
@@ -130,9 +133,12 @@ func (e *Environment) changed(ev *journal.Event, d *journal.Live) error {
 	}
 	switch {
 	case d.Traffic == 100:
-		e.Live = d.Artifacts
+		e.Live, e.Release = d.Artifacts, e.Holder
+		if d.Back {
+			e.Release = e.found
+		}
 	case d.Traffic == 0 && maps.Equal(d.Artifacts, e.Live):
-		e.Live = nil
+		e.Live, e.Release = nil, Visitor{}
 	}
 	return nil
 }
@@ -201,6 +207,9 @@ func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []j
 	n := m.node(i)
 	me := Visitor{Run: m.Run, Started: m.Begun}
 	other, yields := e.before(me, n.Newest && !n.Urgent)
+	if !n.Urgent && m.outdated(me, e) {
+		other, yields = e.Release, true
+	}
 	switch {
 	case yields:
 		return []journal.Event{{Time: now, Kind: journal.Superseded, Epoch: m.Epoch, Data: &journal.Successor{Run: other.Run}}}, nil
@@ -220,6 +229,21 @@ func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []j
 		env = append(env, journal.Event{Time: now, Kind: journal.Queued, By: m.Run, Data: &journal.Arrival{Started: m.Begun}})
 	}
 	return run, env
+}
+
+// outdated reports whether run me would replace a newer release in e: one of the
+// same artifacts that a run which was started later has brought there. To go
+// back has to be the cause of a run (E6).
+func (m *Machine) outdated(me Visitor, e *Environment) bool {
+	if e.Release.Run == "" || !later(e.Release, me) || m.Beginning.Cause == "rollback" || m.Beginning.Cause == "promotion" {
+		return false
+	}
+	for name := range e.Live {
+		if _, ok := m.Artifacts[name]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // found returns what e held before the run: what is live there, unless that is
@@ -257,5 +281,7 @@ func (e *Environment) Without(m *Machine, now time.Time, run []journal.Event) []
 
 // Deployed returns what to record of what the hook of stage i made live.
 func (m *Machine) Deployed(i int32, out stage.Output, now time.Time) journal.Event {
-	return journal.Event{Time: now, Kind: journal.Changed, Step: m.node(i).Name, By: m.Run, Data: &journal.Live{Artifacts: out.Live, Traffic: out.Traffic}}
+	return journal.Event{Time: now, Kind: journal.Changed, Step: m.node(i).Name, By: m.Run, Data: &journal.Live{
+		Artifacts: out.Live, Traffic: out.Traffic, Back: m.node(i).Urgent,
+	}}
 }

@@ -25,6 +25,10 @@ func changes(run, image string, traffic int) journal.Event {
 	return journal.Event{Time: epoch, Kind: journal.Changed, By: run, Data: &journal.Live{Artifacts: set(image), Traffic: traffic}}
 }
 
+func restores(run, image string) journal.Event {
+	return journal.Event{Time: epoch, Kind: journal.Changed, By: run, Data: &journal.Live{Artifacts: set(image), Traffic: 100, Back: true}}
+}
+
 func gives(run string, good bool) journal.Event {
 	return journal.Event{Time: epoch.Add(time.Hour), Kind: journal.Given, By: run, Data: &journal.Departure{Succeeded: good}}
 }
@@ -98,21 +102,24 @@ func TestWhatIsLive(t *testing.T) {
 		name    string
 		events  []journal.Event
 		live    artifact.Set
+		release string // the run that brought it (E6)
 		history int
 		good    bool // the last deployment
 	}{
-		{"a share is not all", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 10)}, set("v1"), 2, false},
-		{"all is", []journal.Event{inside("a", 1), changes("a", "v1", 10), changes("a", "v1", 100), gives("a", true)}, set("v1"), 1, true},
-		{"a run that left badly", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false)}, set("v1"), 1, false},
-		{"nothing after it was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), changes("a", "v1", 0)}, nil, 1, false},
-		{"the one before, after another was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 10), changes("b", "v2", 0)}, set("v1"), 2, false},
-		{"a run that came back has a deployment of its own", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false), inside("a", 2), changes("a", "v1", 100), gives("a", true)}, set("v1"), 2, true},
-		{"where runs may overlap it is good when done", []journal.Event{changes("a", "v1", 50), changes("a", "v1", 100), changes("b", "v2", 100)}, set("v2"), 2, true},
+		{"a share is not all", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 10)}, set("v1"), "a", 2, false},
+		{"all is", []journal.Event{inside("a", 1), changes("a", "v1", 10), changes("a", "v1", 100), gives("a", true)}, set("v1"), "a", 1, true},
+		{"a run that left badly", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false)}, set("v1"), "a", 1, false},
+		{"nothing after it was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), changes("a", "v1", 0)}, nil, "", 1, false},
+		{"the one before, after another was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 10), changes("b", "v2", 0)}, set("v1"), "a", 2, false},
+		{"a run that came back has a deployment of its own", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false), inside("a", 2), changes("a", "v1", 100), gives("a", true)}, set("v1"), "a", 2, true},
+		{"one that was put back is that of the run that brought it", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 100), restores("b", "v1"), gives("b", true)}, set("v1"), "a", 2, true},
+		{"where runs may overlap it is good when done", []journal.Event{changes("a", "v1", 50), changes("a", "v1", 100), changes("b", "v2", 100)}, set("v2"), "", 2, true},
 	}
 	for _, test := range tests {
 		e := environment(t, test.events...)
-		if asJSON(e.Live) != asJSON(test.live) || len(e.History) != test.history || e.History[len(e.History)-1].Succeeded != test.good {
-			t.Errorf("%s: live %s, history %+v; want %s and %d deployments, the last good %v (E4)", test.name, asJSON(e.Live), e.History, asJSON(test.live), test.history, test.good)
+		if asJSON(e.Live) != asJSON(test.live) || len(e.History) != test.history || e.History[len(e.History)-1].Succeeded != test.good || e.Release.Run != test.release {
+			t.Errorf("%s: live %s of %q, history %+v; want %s of %q and %d deployments, the last good %v (E4)",
+				test.name, asJSON(e.Live), e.Release.Run, e.History, asJSON(test.live), test.release, test.history, test.good)
 		}
 	}
 }
@@ -145,6 +152,37 @@ func TestPrevious(t *testing.T) {
 		}
 		if got, want := w.m.Token(i), w.env("prod").Token; got != want {
 			t.Errorf("Token = %d; want %d", got, want)
+		}
+	}
+}
+
+// TestGoingBackHasToBeTheCause has a run come to where a newer release is live
+// (E6, I13).
+func TestGoingBackHasToBeTheCause(t *testing.T) {
+	tests := []struct {
+		cause string
+		want  journal.Kind
+	}{
+		{"", journal.Superseded},
+		{"change", journal.Superseded},
+		{"manual", journal.Superseded},
+		{"override", journal.Superseded},
+		{"rollback", journal.Took},
+		{"promotion", journal.Took},
+	}
+	for _, test := range tests {
+		w := newWorld(must(t, "seq(build{produces=image}, a{env=prod})"))
+		w.m.Beginning.Cause = test.cause
+		for _, l := range []string{"younger enters prod", "younger deploys prod image", "younger leaves prod", "build done image"} {
+			w.pull()
+			if err := w.tell(l, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i, _ := w.m.Find("a")
+		events, _ := w.m.Entering(i, w.env("prod"), w.now)
+		if len(events) != 1 || events[0].Kind != test.want {
+			t.Errorf("a run with cause %q comes in by %v; want %s", test.cause, events, test.want)
 		}
 	}
 }

@@ -139,8 +139,8 @@ func (w *world) tell(line string, trees []*spec) error {
 	case "adopt":
 		w.adopt(trees[1])
 		return nil
-	case "other", "younger", "older": // run enters, waits for or leaves an environment
-		return w.visit(subject, verb, rest[0])
+	case "other", "younger", "older": // run enters, waits for or leaves an environment, or deploys an artifact there
+		return w.visit(subject, verb, rest[0], rest[1:]...)
 	case "show":
 		w.show()
 		return nil
@@ -231,7 +231,7 @@ func (w *world) output(words []string) (out stage.Output) {
 }
 
 // visit has another run do something in an environment.
-func (w *world) visit(run, verb, name string) error {
+func (w *world) visit(run, verb, name string, images ...string) error {
 	started := w.m.Begun.Add(map[string]time.Duration{"older": -2 * time.Hour, "other": -time.Hour, "younger": time.Hour}[run])
 	env := w.env(name)
 	e := journal.Event{Time: w.now, By: run}
@@ -240,8 +240,9 @@ func (w *world) visit(run, verb, name string) error {
 		e.Kind, e.Data = journal.Taken, &journal.Hold{Token: env.Token + 1, Started: started}
 	case "queues":
 		e.Kind, e.Data = journal.Queued, &journal.Arrival{Started: started}
-	case "deploys":
-		e.Kind, e.Data = journal.Changed, &journal.Live{Traffic: 100, Artifacts: w.output([]string{run + "=100"}).Live}
+	case "deploys", "restores":
+		image := strings.Join(append(images, run)[:1], "") + "=100"
+		e.Kind, e.Data = journal.Changed, &journal.Live{Traffic: 100, Artifacts: w.output([]string{image}).Live, Back: verb == "restores"}
 	case "quits":
 		e.Kind = journal.Quit
 	case "leaves":

@@ -196,7 +196,8 @@ type Departure struct {
 // Live is the data of [Changed].
 type Live struct {
 	Artifacts artifact.Set `json:"artifacts,omitempty"`
-	Traffic   int          `json:"traffic"` // percent that Artifacts has
+	Traffic   int          `json:"traffic"`        // percent that Artifacts has
+	Back      bool         `json:"back,omitempty"` // by a way out: they are no release of the run
 }
 
 // data returns a nil pointer to the type that events of kind k carry, nil if they

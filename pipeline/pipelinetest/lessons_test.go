@@ -52,17 +52,42 @@ func TestAnApprovalThatGrewOldCanBeGivenAgainBeforeTheWindowOpens(t *testing.T) 
 	got.Run("r1").Want(pipeline.Succeeded)
 }
 
+// toUAT deploys to an environment and verifies there.
+func toUAT() pipeline.Pipeline {
+	uat, image := env("uat"), []string{"image"}
+	return pipeline.Pipeline{Name: "p", Steps: pipeline.Sequence{
+		pipeline.Stage{Name: "build", Run: must, Produces: image},
+		pipeline.Stage{Name: "deploy", Run: rollout.Full{Via: cluster}, Environment: uat, Consumes: image},
+		pipeline.Stage{Name: "verify", Run: must, Environment: uat, Consumes: image},
+	}}
+}
+
 // Another release may be live in an environment that was left, so a retry there
 // begins with the deployment (E1, R7).
 func TestARetryInAnEnvironmentThatWasLeftDeploysAnew(t *testing.T) {
-	uat := env("uat")
-	image := []string{"image"}
 	got := pipelinetest.Run(t, pipelinetest.Story{
-		Pipelines: []pipeline.Pipeline{{Name: "p", Steps: pipeline.Sequence{
-			pipeline.Stage{Name: "build", Run: must, Produces: image},
-			pipeline.Stage{Name: "deploy", Run: rollout.Full{Via: cluster}, Environment: uat, Consumes: image},
-			pipeline.Stage{Name: "verify", Run: must, Environment: uat, Consumes: image},
-		}}},
+		Pipelines: []pipeline.Pipeline{toUAT()},
+		Script: []pipelinetest.Action{
+			pipelinetest.Start("p", pipeline.Trigger{Key: "r1", Cause: pipeline.Promotion}),
+			pipelinetest.Stage{Run: "r1", Name: "build"}.Asks("not yet"),
+			pipelinetest.Start("p", pipeline.Trigger{Key: "r2"}),
+			pipelinetest.Stage{Run: "r2", Name: "verify"}.Fails("no"),
+			ann.Retries("r1", "build", "now").WhenEnded("r2", ""),
+			ann.Retries("r2", "verify", "a flake").After(24 * time.Hour),
+		},
+	})
+	got.Run("r1").Want(pipeline.Succeeded)
+	got.Run("r2").Want(pipeline.Succeeded)
+	if live, want := got.Environments["uat"].Live["image"], got.Run("r2").Artifacts["image"]; live != want {
+		t.Errorf("verified with %v live; want %v, of the run that verified", live, want)
+	}
+}
+
+// An older release does not replace a newer one, not even when a person has it
+// retried: to go back is a cause of its own (E6, I13).
+func TestAnOlderReleaseDoesNotReplaceANewerOne(t *testing.T) {
+	got := pipelinetest.Run(t, pipelinetest.Story{
+		Pipelines: []pipeline.Pipeline{toUAT()},
 		Script: []pipelinetest.Action{
 			pipelinetest.Start("p", pipeline.Trigger{Key: "r1"}),
 			pipelinetest.Stage{Run: "r1", Name: "verify"}.Fails("no"),
@@ -70,9 +95,10 @@ func TestARetryInAnEnvironmentThatWasLeftDeploysAnew(t *testing.T) {
 			ann.Retries("r1", "verify", "a flake").After(24 * time.Hour),
 		},
 	})
-	got.Run("r1").Want(pipeline.Succeeded)
-	if live, want := got.Environments["uat"].Live["image"], got.Run("r1").Artifacts["image"]; live != want {
-		t.Errorf("verified with %v live; want %v, of the run that verified", live, want)
+	got.Run("r1").Want(pipeline.Superseded)
+	got.Run("r2").Want(pipeline.Succeeded)
+	if uat, want := got.Environments["uat"], got.Run("r2").Artifacts["image"]; uat.Live["image"] != want || uat.Release.Run != "r2" {
+		t.Errorf("%v of %s is live; want %v of r2", uat.Live["image"], uat.Release.Run, want)
 	}
 }
 

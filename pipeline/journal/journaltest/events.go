@@ -64,7 +64,7 @@ func Events() []journal.Event {
 		{Kind: journal.Quit},
 		{Kind: journal.Taken, Data: &journal.Hold{Token: 7, Started: day}},
 		{Kind: journal.Given, Data: &journal.Departure{Succeeded: true}},
-		{Kind: journal.Changed, Data: &journal.Live{Artifacts: set, Traffic: 30}},
+		{Kind: journal.Changed, Data: &journal.Live{Artifacts: set, Traffic: 30, Back: true}},
 	}
 	for i := range events {
 		events[i].Time = day.Add(time.Duration(i) * time.Second)
