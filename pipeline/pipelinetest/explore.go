@@ -2,9 +2,7 @@ package pipelinetest
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/penstock/penstock/pipeline"
@@ -20,8 +18,9 @@ import (
 // outside; runs alternate there.
 type Exploration struct {
 	Pipeline pipeline.Pipeline
+	Others   []pipeline.Pipeline // one run of each is started too, at any point; environments of one name are one environment
 
-	Runs    int  // of Pipeline at a time; each is started at any point after the one before, so it is newer; 0 means 1
+	Runs    int  // of Pipeline; each is started at any point after the one before, so it is newer; 0 means 1
 	Crashes int  // of the executor, each at any point, at most this many
 	Retries int  // by a person, of any step that can be retried, at most this many
 	Cancels bool // a person may cancel any run at any point
@@ -126,60 +125,4 @@ func (x Exploration) Search() (Explored, error) {
 		x.Rules = Rules()
 	}
 	return newSearch(x).run(), nil
-}
-
-// check reports all mistakes in x.
-func (x *Exploration) check() error {
-	var errs []error
-	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if err := x.Pipeline.Validate(); err != nil {
-		errs = append(errs, err)
-	}
-	kinds, artifacts := map[string]string{}, map[string]bool{}
-	for _, s := range x.Pipeline.All() {
-		kinds[base(pipeline.Name(s))] = kindOf(s)
-		if s, ok := s.(pipeline.Stage); ok {
-			for _, name := range slices.Concat(s.Consumes, s.Produces) {
-				artifacts[name] = true
-			}
-		}
-	}
-	for _, name := range sorted(x.Outcomes) {
-		if kinds[name] == "" {
-			refuse("outcomes of %q, which is no step", name)
-		}
-		if len(x.Outcomes[name]) == 0 {
-			refuse("no outcomes of %q; want one or more, or no entry for all", name)
-		}
-		for _, o := range x.Outcomes[name] {
-			if !slices.Contains(outcomesOf[kinds[name]], o) {
-				refuse("%s %q %v; want one of %v", kinds[name], name, o, outcomesOf[kinds[name]])
-			}
-		}
-	}
-	if len(artifacts) > 64 {
-		refuse("%d artifacts; want at most 64", len(artifacts))
-	}
-	for _, n := range []struct {
-		name         string
-		value, limit int
-	}{{"Runs", x.Runs, 8}, {"Crashes", x.Crashes, 100}, {"Retries", x.Retries, 100}, {"States", x.States, 1 << 30}} {
-		if n.value < 0 || n.value > n.limit {
-			refuse("%s is %d; want 0 to %d", n.name, n.value, n.limit)
-		}
-	}
-	for i, r := range x.Rules {
-		if r.Holds == nil {
-			refuse("rule %d, %q, has no function Holds", i, r.Name)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// outcomesOf are the outcomes of a step by its kind.
-var outcomesOf = map[string][]Outcome{
-	"stage":    {Succeeds, Fails, Errs, Asks, Passes, FoundDone, FoundNotDone},
-	"gate":     {Passes, Rejects, Expires},
-	"when":     {Yes, No},
-	"for-each": {NoItems, OneItem, TwoItems},
 }

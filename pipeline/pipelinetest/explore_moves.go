@@ -11,7 +11,7 @@ import (
 type move struct {
 	outcome Outcome
 	run     uint8
-	node    int32
+	node    int32 // that it is about, or, of a run that starts, the place of its plan
 }
 
 // moves adds to all what may happen to w, which is at rest, in a fixed order.
@@ -24,7 +24,7 @@ func (w *world) moves(all []move) []move {
 	inFlight := false
 	for k, t := range w.seats {
 		if t == nil {
-			all = append(all, move{outcome: starts, run: uint8(k)})
+			all = w.starts(all, k)
 			break
 		}
 		inFlight = inFlight || t.m.InFlight()
@@ -37,6 +37,22 @@ func (w *world) moves(all []move) []move {
 	}
 	if w.crashes > 0 && inFlight { // otherwise all that there is is recorded, and nothing changes
 		all = append(all, move{outcome: crashes})
+	}
+	return all
+}
+
+// starts adds the pipelines of which run k can be.
+func (w *world) starts(all []move, k int) []move {
+	for nr, pl := range w.s.plans {
+		begun := 0
+		for _, t := range w.seats[:k] {
+			if t.plan == pl {
+				begun++
+			}
+		}
+		if begun < pl.runs {
+			all = append(all, move{starts, uint8(k), int32(nr)})
+		}
 	}
 	return all
 }
@@ -56,7 +72,7 @@ func (w *world) outcomes(t *seat, k int) []move {
 			continue
 		}
 		n := t.m.Node(i)
-		for _, o := range w.s.plan.part(t.m, i).outcomes {
+		for _, o := range t.plan.part(t.m, i).outcomes {
 			if fits(t.m, i, n, do, o) {
 				t.next = append(t.next, move{o, uint8(k), i})
 			}
@@ -131,7 +147,7 @@ func (w *world) do(v move) {
 	k := int(v.run)
 	switch v.outcome {
 	case starts:
-		w.start(k)
+		w.start(k, w.s.plans[v.node])
 	case crashes:
 		w.crash()
 	case cancels:
@@ -211,10 +227,10 @@ func (w *world) answer(k int, v move) {
 }
 
 // start begins run k.
-func (w *world) start(k int) {
-	*w.own(k) = seat{m: machine.New(w.s.names[k], w.s.plan.prog)}
+func (w *world) start(k int, pl *plan) {
+	*w.own(k) = seat{plan: pl, m: machine.New(w.s.names[k], pl.prog)}
 	w.put(k, journal.Event{Time: clock(k), Kind: journal.Began, Data: &journal.Beginning{
-		Pipeline: w.s.x.Pipeline.Name, Definition: w.s.plan.prog.Definition, Actor: somebody,
+		Pipeline: pl.prog.Pipeline, Definition: pl.prog.Definition, Actor: somebody,
 	}})
 	w.claim(k)
 }
@@ -255,13 +271,13 @@ func (w *world) dead() (run string) {
 
 // asks reports whether run k waits for an answer that may come, or a person.
 func (w *world) asks(k int) bool {
-	m := w.seats[k].m
+	m, pl := w.seats[k].m, w.seats[k].plan
 	for i := range int32(m.Size()) {
 		do, _ := m.Open(i)
 		if do == machine.Wait {
 			return true
 		}
-		for _, o := range w.s.plan.part(m, i).outcomes {
+		for _, o := range pl.part(m, i).outcomes {
 			if do != machine.None && fits(m, i, m.Node(i), do, o) {
 				return true
 			}

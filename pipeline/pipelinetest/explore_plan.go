@@ -10,7 +10,7 @@ import (
 
 // A role is what an exploration knows of a step.
 type role struct {
-	env      int // in plan.envs, or -1
+	env      int // in things.envs, or -1
 	tier     stage.Tier
 	watches  bool      // its environment is only watched
 	wayOut   bool      // it is in a Do
@@ -19,23 +19,30 @@ type role struct {
 	outcomes []Outcome
 }
 
-// Artifacts is a set of artifacts, by their places in plan.artifacts.
+// Artifacts is a set of artifacts, by their places in things.artifacts.
 type artifacts uint64
+
+// Things are what all pipelines of an exploration share, by name.
+type things struct {
+	envs      []string
+	artifacts []string
+}
 
 // A plan is what is known of the steps of a pipeline. It grows with the items
 // of a ForEach.
 type plan struct {
-	prog      *machine.Program
-	envs      []string
-	artifacts []string
-	parts     map[string]*role // by name of step
-	static    []*role          // by node, as far as they are in prog
-	gated     artifacts        // some gate decides on
-	only      map[string][]Outcome
+	*things
+	nr     int // in search.plans
+	runs   int // that are started
+	prog   *machine.Program
+	parts  map[string]*role // by name of step
+	static []*role          // by node, as far as they are in prog
+	gated  artifacts        // some gate decides on
+	only   map[string][]Outcome
 }
 
-func newPlan(p pipeline.Pipeline, only map[string][]Outcome) *plan {
-	pl := &plan{prog: p.Program(), parts: map[string]*role{}, only: only}
+func newPlan(p pipeline.Pipeline, nr, runs int, shared *things, only map[string][]Outcome) *plan {
+	pl := &plan{things: shared, nr: nr, runs: runs, prog: p.Program(), parts: map[string]*role{}, only: only}
 	m := machine.New("", pl.prog)
 	for i := range int32(m.Size()) {
 		n := m.Node(i)
@@ -88,21 +95,21 @@ func (pl *plan) make(n *machine.Node) *role {
 	return p
 }
 
-func (pl *plan) environment(name string) int {
-	i := slices.Index(pl.envs, name)
+func (t *things) environment(name string) int {
+	i := slices.Index(t.envs, name)
 	if i < 0 {
-		i = len(pl.envs)
-		pl.envs = append(pl.envs, name)
+		i = len(t.envs)
+		t.envs = append(t.envs, name)
 	}
 	return i
 }
 
-func (pl *plan) set(names []string) (set artifacts) {
+func (t *things) set(names []string) (set artifacts) {
 	for _, name := range names {
-		i := slices.Index(pl.artifacts, name)
+		i := slices.Index(t.artifacts, name)
 		if i < 0 {
-			i = len(pl.artifacts)
-			pl.artifacts = append(pl.artifacts, name)
+			i = len(t.artifacts)
+			t.artifacts = append(t.artifacts, name)
 		}
 		set |= 1 << i
 	}
@@ -110,8 +117,8 @@ func (pl *plan) set(names []string) (set artifacts) {
 }
 
 // first returns the name of an artifact in set.
-func (pl *plan) first(set artifacts) string {
-	for i, name := range pl.artifacts {
+func (t *things) first(set artifacts) string {
+	for i, name := range t.artifacts {
 		if set&(1<<i) != 0 {
 			return name
 		}

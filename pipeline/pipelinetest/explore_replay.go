@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,16 +14,16 @@ import (
 	"github.com/penstock/penstock/stage"
 )
 
-// Replay returns the story in which just that happens to runs of p which the
-// script of a [Counterexample] says, a line a second: the hooks, gates, conditions
-// and items of p are not asked. A step of which the script says no more goes on
-// until the story ends, a second after the last line.
+// Replay returns the story in which just that happens to runs of p and others
+// which the script of a [Counterexample] says, a line a second: their hooks,
+// gates, conditions and items are not asked. A step of which the script says no
+// more goes on until the story ends, a second after the last line.
 //
-// Of p, the Timeouts, Expires and waits before retries are left out, for the
+// Of the pipelines, the Timeouts, Expires and waits before retries are left out, for the
 // script says when they are over. The executor may ask the gates of an
 // environment more often than the script has them answer, so a run that waited
 // for one may enter sooner than the script says.
-func Replay(p pipeline.Pipeline, script string) Story {
+func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Story {
 	r := &replay{}
 	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}}
 	for line := range strings.Lines(script) {
@@ -32,19 +33,26 @@ func Replay(p pipeline.Pipeline, script string) Story {
 	}
 	s.Lasts = time.Duration(len(r.scenes)) * beat
 	s.Executor = &pipeline.Executor{Grace: s.Lasts} // what is canceled ends when the script says so
-	for _, step := range p.All() {
-		switch step := step.(type) {
-		case pipeline.Stage:
-			s.Stubs[step.Name] = Stub{Run: player{r, step}}
-			if step.Environment.Name != "" {
-				s.Gates[step.Environment.Name] = r
+	for _, p := range append([]pipeline.Pipeline{p}, others...) {
+		for _, step := range p.All() {
+			switch step := step.(type) {
+			case pipeline.Stage:
+				as, ok := s.Stubs[step.Name].Run.(player)
+				if !ok {
+					as = player{r, map[string]pipeline.Stage{}}
+				}
+				as.of[p.Name] = step
+				s.Stubs[step.Name] = Stub{Run: as}
+				if step.Environment.Name != "" {
+					s.Gates[step.Environment.Name] = r
+				}
+			case pipeline.Gate:
+				s.Gates[step.Name] = r
 			}
-		case pipeline.Gate:
-			s.Gates[step.Name] = r
 		}
+		p.Steps = r.steps(p.Steps, "")
+		s.Pipelines = append(s.Pipelines, p)
 	}
-	p.Steps = r.steps(p.Steps, "")
-	s.Pipelines = []pipeline.Pipeline{p}
 	return s
 }
 
@@ -67,7 +75,8 @@ func (r *replay) add(name, line string) []Action {
 	said := false
 	for o := range Outcome(len(outcomes)) {
 		subject, ok := strings.CutSuffix(line, o.String())
-		if names := strings.Fields(subject); ok && o > 0 && len(names) == subjects(o) {
+		names := strings.Fields(subject)
+		if fits := len(names) == subjects(o) || o == starts && len(names) == 2; ok && o > 0 && fits {
 			names = append(names, "", "")
 			now.run, now.step, now.outcome, said = names[0], names[1], o, true
 		}
@@ -83,7 +92,7 @@ func (r *replay) add(name, line string) []Action {
 	case !said:
 		return fixed(Action{text: line, do: func(*bench) error { return fmt.Errorf("want a line such as %q", "r1 deploy fails") }})
 	case now.outcome == starts:
-		return fixed(who.Starts(name, pipeline.Trigger{Key: now.run}))
+		return fixed(who.Starts(cmp.Or(now.step, name), pipeline.Trigger{Key: now.run}))
 	case now.outcome == cancels:
 		return fixed(who.Cancels(now.run, ""))
 	case now.outcome == retries:
@@ -94,7 +103,8 @@ func (r *replay) add(name, line string) []Action {
 	return nil
 }
 
-// subjects returns how many names come before o in a line.
+// subjects returns how many names come before o in a line. When a run starts
+// that is not of the first pipeline, the name of its pipeline comes too.
 func subjects(o Outcome) int {
 	switch o {
 	case crashes:
@@ -161,7 +171,7 @@ func (r *replay) Decide(_ context.Context, req gate.Request) (gate.Decision, err
 // A player is a stage of which the script says what becomes of it.
 type player struct {
 	r  *replay
-	of pipeline.Stage
+	of map[string]pipeline.Stage // by name of pipeline
 }
 
 // Run implements [stage.Runner].
@@ -177,19 +187,24 @@ func (p player) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
 	case o == Asks:
 		return stage.Output{Ask: whyAsks.Text}, nil
 	}
-	return (&hook{of: p.of}).work(ctx, in, Stub{})
+	return p.work(ctx, in)
+}
+
+// work gives what the stage has to give.
+func (p player) work(ctx context.Context, in stage.Input) (stage.Output, error) {
+	return (&hook{of: p.of[in.Pipeline]}).work(ctx, in, Stub{})
 }
 
 // Observe implements [stage.Observer].
 func (p player) Observe(ctx context.Context, in stage.Input) (stage.Observation, error) {
-	if _, ok := p.of.Run.(stage.Observer); !ok {
+	if _, ok := p.of[in.Pipeline].Run.(stage.Observer); !ok {
 		return stage.Observation{}, errors.ErrUnsupported
 	}
 	o, err := p.r.wait(ctx, in.Run, in.Stage, FoundDone, FoundNotDone)
 	if err != nil || o == FoundNotDone {
 		return stage.Observation{}, err
 	}
-	out, err := (&hook{of: p.of}).work(ctx, in, Stub{})
+	out, err := p.work(ctx, in)
 	return stage.Observation{Done: true, Output: out}, err
 }
 

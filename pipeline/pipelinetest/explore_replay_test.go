@@ -44,11 +44,12 @@ func TestReplayTellsTheSame(t *testing.T) {
 		{"environments in opposite order", pipelinetest.Exploration{Pipeline: crossing(), Runs: 2}, 997},
 		{"a newer release", pipelinetest.Exploration{Pipeline: newest(), Runs: 3}, 499},
 		{"a gate that stays shut", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, OnReject: pipeline.Hold}, work("a")), Runs: 2, Retries: 2}, 3},
+		{"another pipeline", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, in(productionPlace, "deploy"), work("tell"))}}, 17},
 		{"a shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}, 29},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, way := range test.x.Ways(test.every) {
-				got := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, way.Script))
+				got := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, way.Script, test.x.Others...))
 				if diff := cmp.Diff(plainLines(way.Timeline), plainLines(got.Timeline)); diff != "" {
 					t.Fatalf("told again, the story goes otherwise (-explored +told):\n%s\n%s%v", diff, way.Script, got.Timeline)
 				}

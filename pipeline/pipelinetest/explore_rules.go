@@ -42,6 +42,14 @@ func (s State) Runs() []string {
 	return s.w.s.names[:n:n]
 }
 
+// Pipeline returns the name of the pipeline that a run is of, or "".
+func (s State) Pipeline(run string) string {
+	if t := s.seat(run); t != nil {
+		return t.plan.prog.Pipeline
+	}
+	return ""
+}
+
 // Status returns how far a run is, and [pipeline.Pending] for one that was not
 // started.
 func (s State) Status(run string) pipeline.Status {
@@ -91,7 +99,8 @@ func Verified() Rule {
 		if !changesProduction(e) {
 			return nil
 		}
-		t, pl := s.w.seats[e.run], s.w.s.plan
+		t := s.w.seats[e.run]
+		pl := t.plan
 		if miss := e.part.consumes &^ t.verified; miss != 0 {
 			return fmt.Errorf("%s is called with %s, with which no stage in tier staging has succeeded", e.Step, pl.first(miss))
 		}
@@ -116,9 +125,9 @@ func Decided() Rule {
 		if !changesProduction(e) {
 			return nil
 		}
-		pl := s.w.s.plan
-		if miss := e.part.consumes & pl.gated &^ s.w.seats[e.run].decided; miss != 0 {
-			return fmt.Errorf("%s is called with %s before any gate has let it through", e.Step, pl.first(miss))
+		t := s.w.seats[e.run]
+		if miss := e.part.consumes & t.plan.gated &^ t.decided; miss != 0 {
+			return fmt.Errorf("%s is called with %s before any gate has let it through", e.Step, t.plan.first(miss))
 		}
 		return nil
 	}}
@@ -178,7 +187,8 @@ func WaysBack() Rule {
 		if e.Kind != journal.Ended {
 			return nil
 		}
-		t, pl := s.w.seats[e.run], s.w.s.plan
+		t := s.w.seats[e.run]
+		pl := t.plan
 		for env, at := range t.touched {
 			if at == changed && pl.precious(env) && t.m.Unhealthy(pl.envs[env]) {
 				return fmt.Errorf("%s has ended and leaves %s as the failure left it", e.Run, pl.envs[env])

@@ -11,9 +11,10 @@ import (
 // A search goes through the states of an exploration, nearest first, so that
 // the first way to break a rule that it finds is as short as any.
 type search struct {
-	x     Exploration
-	plan  *plan
-	names []string // of runs
+	x      Exploration
+	things *things
+	plans  []*plan  // of Pipeline, then of Others
+	names  []string // of runs, in the order in which they start
 
 	seen  map[uint64]struct{} // hashes of states
 	steps []searchStep        // that led to each state, in the order in which they were found
@@ -34,8 +35,15 @@ type searchStep struct {
 }
 
 func newSearch(x Exploration) *search {
-	s := &search{x: x, plan: newPlan(x.Pipeline, x.Outcomes), seen: map[uint64]struct{}{}, seats: map[place]*seat{}}
-	for k := range x.Runs {
+	s := &search{x: x, things: new(things), seen: map[uint64]struct{}{}, seats: map[place]*seat{}}
+	for nr, p := range x.pipelines() {
+		runs := 1
+		if nr == 0 {
+			runs = x.Runs
+		}
+		s.plans = append(s.plans, newPlan(p, nr, runs, s.things, x.Outcomes))
+	}
+	for k := range x.Runs + len(x.Others) {
 		s.names = append(s.names, "r"+strconv.Itoa(k+1))
 		fault := *whyErrs
 		fault.Retry = clock(k)
@@ -65,17 +73,8 @@ type found struct {
 }
 
 func (s *search) run() Explored {
-	out := Explored{Complete: true}
-	first := newWorld(s)
-	first.do(move{outcome: starts})
-	s.steps = append(s.steps, searchStep{-1, move{outcome: starts}})
-	if first.wrong != nil {
-		out.States, out.Fault = 1, s.explain(0, nil, first.wrong)
-		return out
-	}
-	s.seen[first.hash()] = struct{}{}
-	s.keep(first)
-	layer, next := []found{{0, first}}, []found(nil)
+	out := Explored{Complete: true, Depth: -1} // the ways to begin do not count
+	layer, next := []found{{-1, newWorld(s)}}, []found(nil)
 	var moves []move
 	for len(layer) > 0 && out.Complete {
 		for _, at := range layer {
@@ -88,7 +87,9 @@ func (s *search) run() Explored {
 					s.release(w)
 				}
 				w.do(v)
-				out.Transitions++
+				if at.id >= 0 {
+					out.Transitions++
+				}
 				if w.wrong != nil {
 					out.States, out.Depth, out.Complete = len(s.seen), out.Depth+1, false
 					out.Fault = s.explain(at.id, &v, w.wrong)

@@ -9,6 +9,7 @@ import (
 // A seat is a run, and what the rules have to remember of it. Worlds in which it
 // is the same share it.
 type seat struct {
+	plan     *plan
 	m        *machine.Machine
 	marks    []mark    // by node
 	verified artifacts // a stage in tier staging has succeeded with them as they are
@@ -41,6 +42,7 @@ const (
 // copyTo makes c a copy of t, in the memory that c has.
 func (t *seat) copyTo(c *seat) {
 	t.m.CopyTo(c.m)
+	c.plan = t.plan
 	c.verified, c.decided = t.verified, t.decided
 	c.marks = append(c.marks[:0], t.marks...)
 	c.touched = append(c.touched[:0], t.touched...)
@@ -48,7 +50,7 @@ func (t *seat) copyTo(c *seat) {
 
 // rest sets the hash of t, to which nothing more happens by itself.
 func (t *seat) rest() {
-	h := machine.Mix(t.m.Hash(2), uint64(t.verified), uint64(t.decided))
+	h := machine.Mix(t.m.Hash(uint64(t.plan.nr)+2), uint64(t.verified), uint64(t.decided))
 	t.hash = mixBytes(mixBytes(h, t.marks), t.touched)
 }
 

@@ -20,7 +20,10 @@ func TestAStateTellsOfItsRuns(t *testing.T) {
 			return fmt.Errorf("%s of %s, and the runs are %q", e.Kind, e.Run, runs)
 		}
 		for _, run := range []string{"r1", "r2", "r3"} {
-			st := s.Status(run)
+			st, of := s.Status(run), s.Pipeline(run)
+			if slices.Contains(runs, run) != (of == "toy") {
+				return fmt.Errorf("%s is of pipeline %q, and the runs are %q", run, of, runs)
+			}
 			if !slices.Contains(runs, run) && st != pipeline.Pending {
 				return fmt.Errorf("%s was not started and is %v", run, st)
 			}

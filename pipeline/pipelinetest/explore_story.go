@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -15,12 +14,18 @@ type Counterexample struct {
 	Reason   string // how it is broken
 	Timeline Timeline
 	Script   string // for Replay: what happens, a line each
+
+	others bool // there are runs of other pipelines than the first
 }
 
 // String returns the rule, how it is broken, the story, and what to put into a
 // test to have it played.
 func (c *Counterexample) String() string {
-	return fmt.Sprintf("broken: %s: %s\n%v\npipelinetest.Run(t, pipelinetest.Replay(p, `\n%s`))\n", c.Rule, c.Reason, c.Timeline, c.Script)
+	var others string
+	if c.others {
+		others = ", others..."
+	}
+	return fmt.Sprintf("broken: %s: %s\n%v\npipelinetest.Run(t, pipelinetest.Replay(p, `\n%s`%s))\n", c.Rule, c.Reason, c.Timeline, c.Script, others)
 }
 
 // A teller tells what happens in a world. One thing happens a second, so that
@@ -39,11 +44,11 @@ func (s *search) explain(id int32, last *move, why *wrong) *Counterexample {
 	w := newWorld(s)
 	w.told = &teller{beats: -1}
 	w.told.begin(worldBegins, new(cast))
-	w.told.cast.learn([]pipeline.Pipeline{s.x.Pipeline})
+	w.told.cast.learn(s.x.pipelines())
 	for _, v := range moves {
 		w.do(v)
 	}
-	return &Counterexample{Rule: why.rule, Reason: why.err.Error(), Timeline: w.told.told(), Script: w.told.script.String()}
+	return &Counterexample{Rule: why.rule, Reason: why.err.Error(), Timeline: w.told.told(), Script: w.told.script.String(), others: len(s.plans) > 1}
 }
 
 func (t *teller) now() time.Time { return worldBegins.Add(time.Duration(t.beats) * beat) }
@@ -54,7 +59,12 @@ func (t *teller) next(w *world, v move) {
 	what := v.outcome.String()
 	switch v.outcome {
 	case crashes:
-	case starts, cancels:
+	case starts:
+		if pl := w.s.plans[v.node]; pl.nr > 0 {
+			what = pl.prog.Pipeline + " " + what
+		}
+		what = w.s.names[v.run] + " " + what
+	case cancels:
 		what = w.s.names[v.run] + " " + what
 	default:
 		what = w.s.names[v.run] + " " + w.seats[v.run].m.Node(v.node).Name + " " + what

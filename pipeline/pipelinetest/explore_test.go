@@ -34,6 +34,11 @@ var (
 	manager         = pipeline.Gate{Name: "release", Require: approval.Quorum{Group: "release-managers"}, Subject: []string{"image"}}
 )
 
+// other returns a pipeline that competes with one that is named.
+func other(steps ...pipeline.Step) pipeline.Pipeline {
+	return pipeline.Pipeline{Name: "other", Steps: steps}
+}
+
 // careful is a delivery that keeps all rules.
 func careful() pipeline.Pipeline {
 	return named(makesImage, in(stagingPlace, "stage"), manager, pipeline.OnFailure{
@@ -52,6 +57,14 @@ func crossing() pipeline.Pipeline {
 		pipeline.Sequence{work("left"), stay(a, "a1"), stay(b, "b1")},
 		pipeline.Sequence{work("right"), stay(b, "b2"), stay(a, "a2")},
 	})
+}
+
+// nested holds environment outer while it takes inner.
+func nested(outer, inner string) pipeline.Step {
+	stay := func(env, name string) pipeline.Stage {
+		return pipeline.Stage{Name: name, Run: must, Environment: stage.Environment{Name: env}}
+	}
+	return pipeline.Sequence{stay(outer, "outer"), stay(inner, "inner"), stay(outer, "again")}
 }
 
 func TestExploreCountsStates(t *testing.T) {
@@ -75,6 +88,7 @@ func TestExploreCountsStates(t *testing.T) {
 		{"an executor that dies has its stage called again", pipelinetest.Exploration{Pipeline: named(work("a")), Crashes: 1}, 8, 7},
 		{"a stage that failed or asks is retried once", pipelinetest.Exploration{Pipeline: named(work("a")), Retries: 1}, 8, 8},
 		{"a second run", pipelinetest.Exploration{Pipeline: named(work("a")), Runs: 2}, 4 + 16, 3 + 4 + 24},
+		{"a run of another pipeline, which may be first", pipelinetest.Exploration{Pipeline: named(work("a")), Others: []pipeline.Pipeline{other(work("b"))}}, 2 * (4 + 16), 2 * (3 + 4 + 24)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := pipelinetest.Explore(t, test.x)
@@ -120,6 +134,10 @@ func TestExploreFinds(t *testing.T) {
 			"verified", "no stage in tier staging"},
 		{"two environments taken in opposite order", pipelinetest.Exploration{Runs: 2, Pipeline: crossing(), Rules: []pipelinetest.Rule{pipelinetest.NoDeadEnd()}},
 			"dead end", "nothing goes on"},
+		{"two pipelines that take environments in opposite order", pipelinetest.Exploration{Pipeline: named(nested("a", "b")), Others: []pipeline.Pipeline{other(nested("b", "a"))}, Rules: []pipelinetest.Rule{pipelinetest.NoDeadEnd()}},
+			"dead end", "r2 inner waits for environment"},
+		{"a hotfix that goes round staging", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, manager, pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")})}},
+			"verified", "no stage in tier staging"},
 		{"a rule of one's own", pipelinetest.Exploration{Pipeline: careful(), Rules: []pipelinetest.Rule{{Name: "back is never taken", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
 			if e.Kind == journal.Called && e.Step == "back" {
 				return fmt.Errorf("verify has %v", s.Step(e.Run, "verify"))
@@ -135,7 +153,7 @@ func TestExploreFinds(t *testing.T) {
 			if f := got.Fault; f == nil || !strings.Contains(f.Rule, test.rule) || !strings.Contains(f.Reason, test.says) {
 				t.Fatalf("explored %v; want rule %q broken, for %q", got, test.rule, test.says)
 			}
-			told := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, got.Fault.Script))
+			told := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, got.Fault.Script, test.x.Others...))
 			if diff := cmp.Diff(plainLines(got.Fault.Timeline), plainLines(told.Timeline)); diff != "" {
 				t.Errorf("told again, the story goes otherwise (-explored +told):\n%s", diff)
 			}
@@ -156,6 +174,9 @@ func TestExploreRefuses(t *testing.T) {
 		`no outcomes of "deploy"; want one or more`:           {Outcomes: map[string][]pipelinetest.Outcome{"deploy": {}}},
 		`stage "deploy" rejects; want one of [succeeds fails`: {Outcomes: map[string][]pipelinetest.Outcome{"deploy": {pipelinetest.Rejects}}},
 		`Runs is 9; want 0 to 8`:                              {Runs: 9},
+		`Runs is 8; want 0 to 7`:                              {Runs: 8, Others: []pipeline.Pipeline{other(work("a"))}},
+		`two pipelines "toy"; want a name of its own`:         {Others: []pipeline.Pipeline{named(work("a"))}},
+		`gate "stage" fails; want one of [passes rejects`:     {Others: []pipeline.Pipeline{other(pipeline.Gate{Name: "stage", Require: manager.Require})}, Outcomes: map[string][]pipelinetest.Outcome{"stage": {pipelinetest.Fails}}},
 		`Crashes is -1; want 0 to 100`:                        {Crashes: -1},
 		`rule 0, "none", has no function Holds`:               {Rules: []pipelinetest.Rule{{Name: "none"}}},
 	} {

@@ -17,7 +17,7 @@ import (
 type world struct {
 	s       *search
 	seats   []*seat                // by run; nil for one that was not started, and so for those after it
-	envs    []*machine.Environment // by place in plan.envs; nil for one in which nothing happened
+	envs    []*machine.Environment // by place in things.envs; nil for one in which nothing happened
 	owned   uint                   // seats that no other world has, a bit each
 	crashes int                    // that may yet be
 	retries int
@@ -37,7 +37,7 @@ var worldBegins = time.Date(2000, time.January, 3, 9, 0, 0, 0, time.UTC)
 func clock(k int) time.Time { return worldBegins.Add(time.Duration(k) * time.Minute) }
 
 func newWorld(s *search) *world {
-	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, seats: make([]*seat, s.x.Runs)}
+	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, seats: make([]*seat, s.x.Runs+len(s.x.Others))}
 }
 
 // copyTo makes c a copy of w, in the memory that c has.
@@ -108,7 +108,7 @@ func (w *world) put(k int, e journal.Event) {
 	}
 	at := Event{Run: w.s.names[k], Kind: ev.Kind, Step: ev.Step, run: k, node: i}
 	if about {
-		at.part = w.s.plan.part(t.m, i)
+		at.part = t.plan.part(t.m, i)
 	}
 	w.judge(at)
 	t.note(at)
@@ -203,7 +203,7 @@ func (w *world) about(k int, kind journal.Kind, i int32, data any) journal.Event
 
 // env returns the named environment for something to happen to it.
 func (w *world) env(name string) *machine.Environment {
-	i := w.s.plan.environment(name)
+	i := w.s.things.environment(name)
 	for len(w.envs) <= i {
 		w.envs = append(w.envs, nil)
 	}
