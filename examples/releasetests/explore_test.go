@@ -1,0 +1,52 @@
+package releasetests
+
+import (
+	"testing"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/pipelinetest"
+)
+
+// exploration is all that can happen to two releases of p: the second begins at
+// any point of the first, the executor dies at any point, and people cancel
+// either at any point.
+func exploration(p pipeline.Pipeline) pipelinetest.Exploration {
+	return pipelinetest.Exploration{Pipeline: p, Runs: 2, Crashes: 1, Cancels: true}
+}
+
+func TestTheRulesHoldWhateverHappensToTwoReleases(t *testing.T) {
+	got := pipelinetest.Explore(t, exploration(Delivery(nowhere)))
+	t.Log(got)
+	if !got.Complete {
+		t.Error("not all states were looked at")
+	}
+}
+
+// A rule that is broken comes with the shortest story in which it is, and with
+// that story as a script, which the real executor plays.
+func TestAWayAroundTheGateIsTaken(t *testing.T) {
+	p := hotfix(Delivery(nowhere))
+	got, err := exploration(p).Search()
+	if err != nil || got.Fault == nil {
+		t.Fatalf("explored %v, %v; want a rule broken", got, err)
+	}
+	if want := "patch-production is called with image before any gate has let it through"; got.Fault.Reason != want {
+		t.Errorf("broken: %s: %s; want %s", got.Fault.Rule, got.Fault.Reason, want)
+	}
+	told := pipelinetest.Run(t, pipelinetest.Replay(p, got.Fault.Script))
+	told.Run("r1").Never("release")
+	told.Tells("r1 stage patch-production enters production", "r1 stage patch-production running")
+}
+
+// BenchmarkExploration lets people also have any step done anew.
+func BenchmarkExploration(b *testing.B) {
+	x := exploration(Delivery(nowhere))
+	x.Retries, x.States = 1, 10_000_000
+	states := 0
+	for b.Loop() {
+		got := pipelinetest.Explore(b, x)
+		states += got.States
+	}
+	b.ReportMetric(float64(states)/float64(b.N), "states")
+	b.ReportMetric(float64(states)/b.Elapsed().Seconds(), "states/s")
+}
