@@ -1,30 +1,34 @@
 package penstock_test
 
 import (
+	"bytes"
 	"os"
 	"regexp"
-	"strings"
 	"testing"
 )
 
 // TestReadmeShowsCodeThatRuns checks that the Go code in README.md is code of
-// example_test.go.
+// tests that are run.
 func TestReadmeShowsCodeThatRuns(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, err := os.ReadFile("example_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var code []byte
+	for _, name := range []string{"example_test.go", "examples/releasetests/release_test.go", "examples/releasetests/proof_test.go", "examples/releasetests/explore_test.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = append(code, text...)
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllSubmatch(readme, -1)
 	if len(blocks) == 0 {
 		t.Fatal("README.md has no Go code; want some")
 	}
 	for _, b := range blocks {
-		if !strings.Contains(string(code), string(b[1])) {
-			t.Errorf("README.md has code that is not in example_test.go:\n%s", b[1])
+		if !bytes.Contains(code, b[1]) {
+			t.Errorf("README.md has code that is in none of its tests:\n%s", b[1])
 		}
 	}
 }
