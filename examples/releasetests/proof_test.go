@@ -22,11 +22,11 @@ var guarded = policy.Each(policy.Tier(stage.Production),
 	policy.WayBack{},
 	policy.BuiltOnce{},
 	policy.Alone{},
-	baked,
+	watched,
 )
 
-// baked is a rule of the team's own: all users get what some had for an hour.
-var baked = policy.That("a bake before everybody gets it", func(at policy.Place) error {
+// watched is a rule of the team's own: all users get what some had for an hour.
+var watched = policy.That("a bake before everybody gets it", func(at policy.Place) error {
 	if _, everybody := at.Stage.Run.(rollout.Full); !everybody {
 		return nil
 	}
