@@ -34,6 +34,9 @@ func (m *Machine) Open(i int32) (do Do, ticket uint32) {
 	return do, s.asked
 }
 
+// Queues reports whether stage i waits for its environment.
+func (m *Machine) Queues(i int32) bool { return m.states[i].locked }
+
 // Tries returns how often stage i could not be done since it was reached.
 func (m *Machine) Tries(i int32) int {
 	if x := m.states[i].more; x != nil {

@@ -12,10 +12,11 @@ import (
 // on the machine that production has, but with no goroutines, hooks or gates: at
 // each decision every outcome is tried.
 //
-// The clock stands still. A wait before a retry is over at once, a gate may
-// expire whenever it is asked, and the pass of a gate does not lapse. What
-// happens in one run happens at once, up to where it needs something from
-// outside; runs alternate there.
+// The clock decides nothing. A wait before a retry is over at once, a gate may
+// expire whenever it is asked, and its pass does not lapse. The gates of an
+// environment are asked whenever a stage could begin there, and may be silent for
+// as long as they like, as in a freeze. What happens in one run happens at once,
+// up to where it needs something from outside; runs alternate there.
 type Exploration struct {
 	Pipeline pipeline.Pipeline
 	Others   []pipeline.Pipeline // one run of each is started too, at any point; environments of one name are one environment
@@ -40,6 +41,7 @@ const (
 	Asks                        // a stage waits for a person
 
 	Passes  // a gate, or the gates of the environment of a stage
+	Waits   // the gates of the environment of a stage that queues there: the run gives up its place
 	Rejects // a gate
 	Expires // a gate that has Expires
 
@@ -63,7 +65,7 @@ const (
 )
 
 var outcomes = [...]string{
-	"unknown", "succeeds", "fails", "errs", "asks", "passes", "rejects", "expires", "is taken", "is not taken",
+	"unknown", "succeeds", "fails", "errs", "asks", "passes", "waits", "rejects", "expires", "is taken", "is not taken",
 	"has no items", "has one item", "has two items", "is found done", "is found not done", "starts", "is canceled", "is retried", "the executor dies",
 }
 

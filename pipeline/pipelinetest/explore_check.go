@@ -10,7 +10,7 @@ import (
 
 // outcomesOf are the outcomes of a step by its kind.
 var outcomesOf = map[string][]Outcome{
-	"stage":    {Succeeds, Fails, Errs, Asks, Passes, FoundDone, FoundNotDone},
+	"stage":    {Succeeds, Fails, Errs, Asks, Passes, Waits, FoundDone, FoundNotDone},
 	"gate":     {Passes, Rejects, Expires},
 	"when":     {Yes, No},
 	"for-each": {NoItems, OneItem, TwoItems},

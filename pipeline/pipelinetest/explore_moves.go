@@ -89,7 +89,7 @@ func fits(m *machine.Machine, i int32, n *machine.Node, do machine.Do, o Outcome
 	case machine.Ask:
 		return o == Passes || o == Rejects || o == Expires && n.Expires > 0
 	case machine.Permit:
-		return o == Passes
+		return o == Passes || o == Waits && m.Queues(i)
 	case machine.Choose:
 		return o == Yes || o == No
 	case machine.Items:
@@ -125,9 +125,10 @@ func bad(s machine.Status) bool {
 // What events carry that are the same each time.
 var (
 	whyFails   = &journal.Reason{Text: "something is wrong"}
-	whyErrs    = &journal.Fault{Text: "it could not be done"}
+	whyErrs    = &journal.Fault{Text: "it could not be done", Retry: worldBegins}
 	whyAsks    = &journal.Reason{Text: "a person has to look"}
 	whyPasses  = &journal.Pass{}
+	whyWaits   = &journal.Wait{For: "check", Text: "not yet"}
 	whyRejects = &journal.Rejection{}
 	whyExpires = &journal.Rejection{Expired: true}
 	whyYes     = &journal.Choice{Take: true}
@@ -144,6 +145,7 @@ func (w *world) do(v move) {
 	if w.told != nil {
 		w.told.next(w, v)
 	}
+	w.beats++
 	k := int(v.run)
 	switch v.outcome {
 	case starts:
@@ -151,11 +153,11 @@ func (w *world) do(v move) {
 	case crashes:
 		w.crash()
 	case cancels:
-		w.put(k, journal.Event{Time: clock(k), Kind: journal.Stopped, By: somebody, Data: whyNothing})
+		w.put(k, journal.Event{Time: w.now(), Kind: journal.Stopped, By: somebody, Data: whyNothing})
 		w.askAgain(k)
 	case retries:
 		w.retries--
-		w.put(k, journal.Event{Time: clock(k), Kind: journal.Retried, By: somebody, Step: w.seats[k].m.Node(v.node).Name, Data: whyNothing})
+		w.put(k, journal.Event{Time: w.now(), Kind: journal.Retried, By: somebody, Step: w.seats[k].m.Node(v.node).Name, Data: whyNothing})
 		if w.seats[k].m.Owner == "" && w.wrong == nil {
 			w.claim(k)
 		}
@@ -192,7 +194,7 @@ func (w *world) answer(k int, v move) {
 	case Fails:
 		put(journal.Failed, whyFails)
 	case Errs:
-		put(journal.Erred, w.s.fault(k))
+		put(journal.Erred, whyErrs)
 	case Asks:
 		put(journal.Held, whyAsks)
 	case Passes:
@@ -201,6 +203,9 @@ func (w *world) answer(k int, v move) {
 			kind = journal.Permitted
 		}
 		put(kind, whyPasses)
+	case Waits:
+		put(journal.Waiting, whyWaits)
+		m.Again(v.node)
 	case Rejects:
 		put(journal.Rejected, whyRejects)
 	case Expires:
@@ -210,7 +215,7 @@ func (w *world) answer(k int, v move) {
 	case No:
 		put(journal.Chosen, whyNo)
 	case NoItems, OneItem, TwoItems:
-		e, err := m.Listed(v.node, itemsOf[v.outcome], clock(k))
+		e, err := m.Listed(v.node, itemsOf[v.outcome], w.now())
 		if err != nil {
 			w.broken("a ForEach takes items", err)
 			return
@@ -229,14 +234,14 @@ func (w *world) answer(k int, v move) {
 // start begins run k.
 func (w *world) start(k int, pl *plan) {
 	*w.own(k) = seat{plan: pl, m: machine.New(w.s.names[k], pl.prog)}
-	w.put(k, journal.Event{Time: clock(k), Kind: journal.Began, Data: &journal.Beginning{
+	w.put(k, journal.Event{Time: w.now(), Kind: journal.Began, Data: &journal.Beginning{
 		Pipeline: pl.prog.Pipeline, Definition: pl.prog.Definition, Actor: somebody,
 	}})
 	w.claim(k)
 }
 
 func (w *world) claim(k int) {
-	w.put(k, journal.Event{Time: clock(k), Kind: journal.Claimed, By: "x", Epoch: w.seats[k].m.Epoch + 1})
+	w.put(k, journal.Event{Time: w.now(), Kind: journal.Claimed, By: "x", Epoch: w.seats[k].m.Epoch + 1})
 }
 
 // crash ends the executor, and lets another one go on.

@@ -19,10 +19,8 @@ import (
 // gates, conditions and items are not asked. A step of which the script says no
 // more goes on until the story ends, a second after the last line.
 //
-// Of the pipelines, the Timeouts, Expires and waits before retries are left out, for the
-// script says when they are over. The executor may ask the gates of an
-// environment more often than the script has them answer, so a run that waited
-// for one may enter sooner than the script says.
+// Of the pipelines, the Timeouts, Expires and waits before retries are left
+// out, for the script says when they are over.
 func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Story {
 	r := &replay{}
 	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}}
@@ -150,22 +148,25 @@ func (r *replay) canceled(run string) bool {
 	})
 }
 
-// Decide implements [gate.Gate]. What the script says holds for a moment: the
-// gates of an environment are asked again after a wait for it, and need not say
-// the same then.
-func (r *replay) Decide(_ context.Context, req gate.Request) (gate.Decision, error) {
-	for _, s := range r.scenes {
-		switch {
-		case s.run != req.Run || s.step != req.Gate || s.at.Before(req.Now):
-		case s.at.After(req.Now):
-			return gate.Decision{Reason: "the script goes on", Recheck: s.at}, nil
-		case s.outcome == Passes:
-			return gate.Decision{Verdict: gate.Passed}, nil
-		case s.outcome == Rejects || s.outcome == Expires:
-			return gate.Decision{Verdict: gate.Rejected}, nil
+// Decide implements [gate.Gate]. It answers at the moment at which the script says
+// so, or when the run is canceled, which it may wait for.
+func (r *replay) Decide(ctx context.Context, req gate.Request) (gate.Decision, error) {
+	next := scene{at: worldBegins.Add(twoWeeks)}
+	for _, s := range slices.Backward(r.scenes) {
+		if s.run == req.Run && s.at.After(time.Now()) && (s.step == req.Gate || s.outcome == cancels) {
+			next = s
 		}
 	}
-	return gate.Decision{Reason: "the script says no more"}, nil
+	pass(ctx, time.Until(next.at))
+	switch o := next.outcome; {
+	case ctx.Err() != nil:
+		return gate.Decision{}, context.Cause(ctx)
+	case o == Passes:
+		return gate.Decision{Verdict: gate.Passed}, nil
+	case o == Rejects || o == Expires:
+		return gate.Decision{Verdict: gate.Rejected}, nil
+	}
+	return gate.Decision{Reason: whyWaits.Text, Recheck: time.Now().Add(time.Millisecond)}, nil
 }
 
 // A player is a stage of which the script says what becomes of it.

@@ -24,8 +24,7 @@ type search struct {
 	spareSeats []*seat
 	event      journal.Event // the last one
 
-	calls  []*journal.Call // what the event of a call carries, by attempt
-	faults []*journal.Fault
+	calls []*journal.Call // what the event of a call carries, by attempt
 }
 
 // A searchStep says how a state was reached.
@@ -45,9 +44,6 @@ func newSearch(x Exploration) *search {
 	}
 	for k := range x.Runs + len(x.Others) {
 		s.names = append(s.names, "r"+strconv.Itoa(k+1))
-		fault := *whyErrs
-		fault.Retry = clock(k)
-		s.faults = append(s.faults, &fault)
 	}
 	return s
 }
@@ -62,9 +58,6 @@ func (s *search) call(attempt int) *journal.Call {
 	}
 	return s.calls[attempt]
 }
-
-// fault returns what the event carries that a stage of run k could not be done.
-func (s *search) fault(k int) *journal.Fault { return s.faults[k] }
 
 // A found is a state that is still to be looked at.
 type found struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -30,6 +31,7 @@ func named(steps ...pipeline.Step) pipeline.Pipeline {
 var (
 	stagingPlace    = stage.Environment{Name: "staging", Tier: stage.Staging}
 	productionPlace = stage.Environment{Name: "production", Tier: stage.Production}
+	guarded         = stage.Environment{Name: "production", Tier: stage.Production, Gates: []gate.Gate{manager.Require}}
 	makesImage      = pipeline.Stage{Name: "build", Run: must, Produces: []string{"image"}}
 	manager         = pipeline.Gate{Name: "release", Require: approval.Quorum{Group: "release-managers"}, Subject: []string{"image"}}
 )
@@ -82,6 +84,7 @@ func TestExploreCountsStates(t *testing.T) {
 		{"two retries of an error are three calls", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 2}})}, 12, 11},
 		{"a gate passes or rejects", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require}, work("a"))}, 6, 5},
 		{"a gate may expire, which leads to the same as a rejection", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, Expires: time.Hour}, work("a"))}, 6, 6},
+		{"gates of an environment pass or are silent", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guarded})}, 5, 4},
 		{"a condition holds or does not", pipelinetest.Exploration{Pipeline: named(pipeline.When{Name: "w", If: decide, Do: work("a")})}, 6, 5},
 		{"none, one or two items", pipelinetest.Exploration{Pipeline: named(pipeline.ForEach{Name: "f", Items: items, Body: func(string) pipeline.Step { return work("a") }})}, 1 + 1 + 4 + 16, 3 + 3 + 24},
 		{"a run may be canceled while its stage is called", pipelinetest.Exploration{Pipeline: named(work("a")), Cancels: true}, 8, 8},

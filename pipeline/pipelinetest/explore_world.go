@@ -21,6 +21,7 @@ type world struct {
 	owned   uint                   // seats that no other world has, a bit each
 	crashes int                    // that may yet be
 	retries int
+	beats   int     // that were played; see now
 	wrong   *wrong  // the rule that was broken on the way here
 	told    *teller // nil if nobody listens
 }
@@ -33,8 +34,9 @@ type wrong struct {
 
 var worldBegins = time.Date(2000, time.January, 3, 9, 0, 0, 0, time.UTC)
 
-// clock returns what the clock of run k shows, always. A later run is newer.
-func clock(k int) time.Time { return worldBegins.Add(time.Duration(k) * time.Minute) }
+// now returns what the clock shows. It goes on by so little each time something
+// happens that nothing is over but what is good for the moment only.
+func (w *world) now() time.Time { return worldBegins.Add(time.Duration(w.beats)) }
 
 func newWorld(s *search) *world {
 	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, seats: make([]*seat, s.x.Runs+len(s.x.Others))}
@@ -155,8 +157,8 @@ func (w *world) step() bool {
 		if w.owned&(1<<k) == 0 {
 			continue // nothing happened to it
 		}
-		t.m.Tick(clock(k))
-		if c := t.m.Pop(clock(k)); c.Do != machine.None {
+		t.m.Tick(w.now())
+		if c := t.m.Pop(w.now()); c.Do != machine.None {
 			w.obey(k, c)
 			return true
 		}
@@ -165,7 +167,7 @@ func (w *world) step() bool {
 }
 
 func (w *world) obey(k int, c machine.Command) {
-	m, now := w.seats[k].m, clock(k)
+	m, now := w.seats[k].m, w.now()
 	switch c.Do {
 	case machine.Call:
 		w.put(k, w.about(k, journal.Called, c.Node, w.s.call(m.Attempt(c.Node)+1)))
@@ -198,7 +200,7 @@ func (w *world) obey(k int, c machine.Command) {
 // about returns an event about a node of run k.
 func (w *world) about(k int, kind journal.Kind, i int32, data any) journal.Event {
 	m := w.seats[k].m
-	return journal.Event{Time: clock(k), Kind: kind, Step: m.Node(i).Name, Epoch: m.Epoch, Data: data}
+	return journal.Event{Time: w.now(), Kind: kind, Step: m.Node(i).Name, Epoch: m.Epoch, Data: data}
 }
 
 // env returns the named environment for something to happen to it.
@@ -225,8 +227,8 @@ func (w *world) visit(env *machine.Environment, events []journal.Event) {
 	if len(events) == 0 {
 		return
 	}
-	for _, v := range env.Queue {
-		if k := w.s.index(v.Run); v.Run != events[0].By && !w.seats[k].m.Status.Done() {
+	for _, run := range env.Next() {
+		if k := w.s.index(run); run != events[0].By && !w.seats[k].m.Status.Done() {
 			w.own(k).m.Unlock(env.Name)
 		}
 	}
