@@ -84,7 +84,7 @@ func TestExploreCountsStates(t *testing.T) {
 		{"two retries of an error are three calls", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 2}})}, 12, 11},
 		{"a gate passes or rejects", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require}, work("a"))}, 6, 5},
 		{"a gate may expire, which leads to the same as a rejection", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, Expires: time.Hour}, work("a"))}, 6, 6},
-		{"gates of an environment pass or are silent", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guarded})}, 5, 4},
+		{"gates of an environment pass or are silent", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: stage.Environment{Name: "staging", Tier: stage.Staging, Gates: guarded.Gates}})}, 5, 4},
 		{"a condition holds or does not", pipelinetest.Exploration{Pipeline: named(pipeline.When{Name: "w", If: decide, Do: work("a")})}, 6, 5},
 		{"none, one or two items", pipelinetest.Exploration{Pipeline: named(pipeline.ForEach{Name: "f", Items: items, Body: func(string) pipeline.Step { return work("a") }})}, 1 + 1 + 4 + 16, 3 + 3 + 24},
 		{"a run may be canceled while its stage is called", pipelinetest.Exploration{Pipeline: named(work("a")), Cancels: true}, 8, 8},
