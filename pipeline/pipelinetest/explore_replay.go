@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/stage"
@@ -22,7 +23,11 @@ import (
 // Of the pipelines, the Timeouts, Expires and waits before retries are left
 // out, for the script says when they are over.
 func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Story {
-	r := &replay{}
+	all := append([]pipeline.Pipeline{p}, others...)
+	r := &replay{given: map[string][]string{}}
+	for _, p := range all {
+		r.given[p.Name] = p.Given
+	}
 	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}}
 	for line := range strings.Lines(script) {
 		if line = strings.Join(strings.Fields(line), " "); line != "" {
@@ -31,7 +36,7 @@ func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Sto
 	}
 	s.Lasts = time.Duration(len(r.scenes)) * beat
 	s.Executor = &pipeline.Executor{Grace: s.Lasts} // what is canceled ends when the script says so
-	for _, p := range append([]pipeline.Pipeline{p}, others...) {
+	for _, p := range all {
 		for _, step := range p.All() {
 			switch step := step.(type) {
 			case pipeline.Stage:
@@ -58,7 +63,10 @@ func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Sto
 const beat = time.Second
 
 // A replay is what happens in a story, and when.
-type replay struct{ scenes []scene }
+type replay struct {
+	scenes []scene
+	given  map[string][]string // artifacts, by name of pipeline
+}
 
 // A scene is one line of a script.
 type scene struct {
@@ -90,7 +98,8 @@ func (r *replay) add(name, line string) []Action {
 	case !said:
 		return fixed(Action{text: line, do: func(*bench) error { return fmt.Errorf("want a line such as %q", "r1 deploy fails") }})
 	case now.outcome == starts:
-		return fixed(who.Starts(cmp.Or(now.step, name), pipeline.Trigger{Key: now.run}))
+		name = cmp.Or(now.step, name)
+		return fixed(who.Starts(name, pipeline.Trigger{Key: now.run, Artifacts: r.brings(name, now.run)}))
 	case now.outcome == cancels:
 		return fixed(who.Cancels(now.run, ""))
 	case now.outcome == retries:
@@ -99,6 +108,15 @@ func (r *replay) add(name, line string) []Action {
 		return fixed(Crash(0))
 	}
 	return nil
+}
+
+// brings returns what the pipeline of a run is given.
+func (r *replay) brings(name, run string) artifact.Set {
+	set := artifact.Set{}
+	for _, a := range r.given[name] {
+		set[a] = makeUp(a, somebody, run)
+	}
+	return set
 }
 
 // subjects returns how many names come before o in a line. When a run starts

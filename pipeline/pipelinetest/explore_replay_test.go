@@ -46,6 +46,7 @@ func TestReplayTellsTheSame(t *testing.T) {
 		{"a gate that stays shut", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, OnReject: pipeline.Hold}, work("a")), Runs: 2, Retries: 2}, 3},
 		{"gates of an environment that are asked after each wait for it", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guarded}, work("b")), Runs: 3, Cancels: true}, 397},
 		{"another pipeline", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, in(productionPlace, "deploy"), work("tell"))}}, 17},
+		{"an image that is there before the run", pipelinetest.Exploration{Pipeline: pipeline.Pipeline{Name: "promotion", Given: []string{"image"}, Steps: pipeline.Sequence{in(productionPlace, "deploy")}}, Runs: 2}, 3},
 		{"a shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}, 29},
 	} {
 		t.Run(test.name, func(t *testing.T) {

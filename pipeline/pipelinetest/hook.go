@@ -77,8 +77,7 @@ func (h *hook) work(ctx context.Context, in stage.Input, s Stub) (stage.Output, 
 	}
 	var out stage.Output
 	for _, name := range h.of.Produces {
-		content := fmt.Appendf(nil, "%s of %s, run %s", name, in.Stage, in.Run)
-		out.Artifacts = append(out.Artifacts, artifact.Artifact{Name: name, Digest: artifact.DigestBytes(content), Size: int64(len(content))})
+		out.Artifacts = append(out.Artifacts, makeUp(name, in.Stage, in.Run))
 	}
 	for _, name := range h.of.Gives {
 		if out.Values == nil {
@@ -91,6 +90,12 @@ func (h *hook) work(ctx context.Context, in stage.Input, s Stub) (stage.Output, 
 		out.Values[name] = v
 	}
 	return out, nil
+}
+
+// makeUp returns an artifact that some stage or person has made for a run.
+func makeUp(name, by, run string) artifact.Artifact {
+	content := fmt.Appendf(nil, "%s of %s, run %s", name, by, run)
+	return artifact.Artifact{Name: name, Digest: artifact.DigestBytes(content), Size: int64(len(content))}
 }
 
 // pass lets time pass, but not beyond the end of ctx.
