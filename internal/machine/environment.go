@@ -137,7 +137,7 @@ func (e *Environment) changed(ev *journal.Event, d *journal.Live) error {
 		if d.Back {
 			e.Release = e.found
 		}
-	case d.Traffic == 0 && maps.Equal(d.Artifacts, e.Live):
+	case d.Traffic == 0 && (len(d.Artifacts) == 0 || maps.Equal(d.Artifacts, e.Live)): // all was withdrawn
 		e.Live, e.Release = nil, Visitor{}
 	}
 	return nil

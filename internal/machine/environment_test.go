@@ -29,6 +29,11 @@ func restores(run, image string) journal.Event {
 	return journal.Event{Time: epoch, Kind: journal.Changed, By: run, Data: &journal.Live{Artifacts: set(image), Traffic: 100, Back: true}}
 }
 
+// empties is what rollout.Back records where there was nothing before.
+func empties(run string) journal.Event {
+	return journal.Event{Time: epoch, Kind: journal.Changed, By: run, Data: &journal.Live{Artifacts: artifact.Set{}, Back: true}}
+}
+
 func gives(run string, good bool) journal.Event {
 	return journal.Event{Time: epoch.Add(time.Hour), Kind: journal.Given, By: run, Data: &journal.Departure{Succeeded: good}}
 }
@@ -110,6 +115,7 @@ func TestWhatIsLive(t *testing.T) {
 		{"all is", []journal.Event{inside("a", 1), changes("a", "v1", 10), changes("a", "v1", 100), gives("a", true)}, set("v1"), "a", 1, true},
 		{"a run that left badly", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false)}, set("v1"), "a", 1, false},
 		{"nothing after it was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), changes("a", "v1", 0)}, nil, "", 1, false},
+		{"nothing after all was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), empties("a"), gives("a", false)}, nil, "", 1, false},
 		{"the one before, after another was withdrawn", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 10), changes("b", "v2", 0)}, set("v1"), "a", 2, false},
 		{"a run that came back has a deployment of its own", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", false), inside("a", 2), changes("a", "v1", 100), gives("a", true)}, set("v1"), "a", 2, true},
 		{"one that was put back is that of the run that brought it", []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true), inside("b", 2), changes("b", "v2", 100), restores("b", "v1"), gives("b", true)}, set("v1"), "a", 2, true},
