@@ -36,7 +36,7 @@ type touch uint8
 const (
 	untouched touch = iota
 	changed         // a stage was called there
-	wayBack         // then one in a way out
+	wayBack         // the last one was in a way out
 )
 
 // copyTo makes c a copy of t, in the memory that c has.
@@ -100,7 +100,7 @@ func (t *seat) touch(p *role) {
 		t.touched = append(t.touched, untouched)
 	}
 	switch at := &t.touched[p.env]; {
-	case p.wayOut && *at != untouched:
+	case p.wayOut:
 		*at = wayBack
 	case !p.watches:
 		*at = changed

@@ -118,6 +118,17 @@ func TestExploreCarefulDelivery(t *testing.T) {
 	}
 }
 
+// A Finally puts production back also if the run did not get there.
+func TestAWayBackFromWhereNothingChangedIsNoFault(t *testing.T) {
+	got := pipelinetest.Explore(t, pipelinetest.Exploration{Cancels: true, Pipeline: named(makesImage, in(stagingPlace, "stage"), manager, pipeline.Finally{
+		Of: pipeline.Sequence{work("prepare"), in(productionPlace, "deploy")},
+		Do: in(productionPlace, "back"),
+	})})
+	if !got.Complete {
+		t.Errorf("explored %v; want all there is", got)
+	}
+}
+
 func TestExploreFinds(t *testing.T) {
 	for _, test := range []struct {
 		name string
