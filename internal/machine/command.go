@@ -79,8 +79,8 @@ func (m *Machine) command(i int32, now time.Time) Command {
 	}
 	switch s.phase {
 	case ended:
-		if m.lapses(i) && !now.Before(s.more.lapses) {
-			return Command{Do: Withdraw, Node: i, Text: "the pass lapsed before it was used"}
+		if c := m.Lapse(i); c.Do != None && !now.Before(s.more.lapses) {
+			return c
 		}
 		return Command{}
 	case idle, calling, held, dropped:

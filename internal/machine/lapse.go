@@ -116,6 +116,15 @@ func (m *Machine) lapses(i int32) bool {
 	return behind
 }
 
+// Lapse returns the command that there is when the pass of gate i lapses, or one
+// to do [None] if nothing depends on it.
+func (m *Machine) Lapse(i int32) Command {
+	if !m.lapses(i) {
+		return Command{}
+	}
+	return Command{Do: Withdraw, Node: i, Text: "the pass lapsed before it was used"}
+}
+
 // mayWork reports whether the first stage in node i may yet be called, but as a
 // way out.
 func (m *Machine) mayWork(i int32) bool {

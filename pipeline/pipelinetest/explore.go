@@ -12,11 +12,12 @@ import (
 // on the machine that production has, but with no goroutines, hooks or gates: at
 // each decision every outcome is tried.
 //
-// The clock decides nothing. A wait before a retry is over at once, a gate may
-// expire whenever it is asked, and its pass does not lapse. The gates of an
-// environment are asked whenever a stage could begin there, and may be silent for
-// as long as they like, as in a freeze. What happens in one run happens at once,
-// up to where it needs something from outside; runs alternate there.
+// The clock decides nothing. A wait before a retry is over at once, a stage that
+// has a Timeout may time out whenever it is called, and a gate that has Expires
+// may expire whenever it is asked. The gates of an environment are asked whenever
+// a stage could begin there, and may be silent for as long as they like. What
+// happens in one run happens at once, up to where it needs something from outside;
+// runs alternate there.
 type Exploration struct {
 	Pipeline pipeline.Pipeline
 	Others   []pipeline.Pipeline // one run of each is started too, at any point; environments of one name are one environment
@@ -25,6 +26,10 @@ type Exploration struct {
 	Crashes int  // of the executor, each at any point, at most this many
 	Retries int  // by a person, of any step that can be retried, at most this many
 	Cancels bool // a person may cancel any run at any point
+
+	Overrides int  // by a person, of any step that waits and can be overridden, at most this many
+	Lapses    bool // the pass of any gate may lapse, as long as no stage behind it has begun; then the gate is asked anew
+	Freezes   bool // a freeze may begin and end at any point; in it no gates of an environment pass, see [Frozen]
 
 	Outcomes map[string][]Outcome // by name of step, without "[item]": those that are tried; one that is not listed has all that its kind can have
 	Rules    []Rule               // what has to hold; nil means Rules()
@@ -38,12 +43,14 @@ const (
 	Succeeds Outcome = iota + 1 // a stage
 	Fails                       // a stage finds something wrong
 	Errs                        // a stage could not be done, and is called again as its Retry says; when that is used up it is as if it failed
+	TimesOut                    // a stage that has a Timeout; otherwise as Errs, also when Retry is used up
 	Asks                        // a stage waits for a person
 
 	Passes  // a gate, or the gates of the environment of a stage
 	Waits   // the gates of the environment of a stage that queues there: the run gives up its place
 	Rejects // a gate
 	Expires // a gate that has Expires
+	Lapses  // the pass of a gate, see Exploration.Lapses
 
 	Yes // a When is taken
 	No  // a When is not taken
@@ -61,12 +68,16 @@ const (
 	starts Outcome = FoundNotDone + 1 + iota
 	cancels
 	retries
+	overrides
 	crashes
+	freezes
+	thaws
 )
 
 var outcomes = [...]string{
-	"unknown", "succeeds", "fails", "errs", "asks", "passes", "waits", "rejects", "expires", "is taken", "is not taken",
-	"has no items", "has one item", "has two items", "is found done", "is found not done", "starts", "is canceled", "is retried", "the executor dies",
+	"unknown", "succeeds", "fails", "errs", "times out", "asks", "passes", "waits", "rejects", "expires", "lapses", "is taken", "is not taken",
+	"has no items", "has one item", "has two items", "is found done", "is found not done", "starts", "is canceled", "is retried", "is overridden",
+	"the executor dies", "a freeze begins", "the freeze ends",
 }
 
 // String returns what happens to a step, such as "is taken".

@@ -10,8 +10,8 @@ import (
 
 // outcomesOf are the outcomes of a step by its kind.
 var outcomesOf = map[string][]Outcome{
-	"stage":    {Succeeds, Fails, Errs, Asks, Passes, Waits, FoundDone, FoundNotDone},
-	"gate":     {Passes, Rejects, Expires},
+	"stage":    {Succeeds, Fails, Errs, TimesOut, Asks, Passes, Waits, FoundDone, FoundNotDone},
+	"gate":     {Passes, Rejects, Expires, Lapses},
 	"when":     {Yes, No},
 	"for-each": {NoItems, OneItem, TwoItems},
 }
@@ -71,7 +71,7 @@ func (x *Exploration) check() error {
 	for _, n := range []struct {
 		name         string
 		value, limit int
-	}{{"Runs", x.Runs, maxRuns - len(x.Others)}, {"Crashes", x.Crashes, 100}, {"Retries", x.Retries, 100}, {"States", x.States, 1 << 30}} {
+	}{{"Runs", x.Runs, maxRuns - len(x.Others)}, {"Crashes", x.Crashes, 100}, {"Retries", x.Retries, 100}, {"Overrides", x.Overrides, 100}, {"States", x.States, 1 << 30}} {
 		if n.value < 0 || n.value > n.limit {
 			refuse("%s is %d; want 0 to %d", n.name, n.value, n.limit)
 		}

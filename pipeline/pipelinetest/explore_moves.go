@@ -2,6 +2,7 @@ package pipelinetest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -21,6 +22,9 @@ func (w *world) moves(all []move) []move {
 			all = append(all, w.outcomes(t, k)...)
 		}
 	}
+	if w.frozen {
+		all = slices.DeleteFunc(all, w.shut)
+	}
 	inFlight := false
 	for k, t := range w.seats {
 		if t == nil {
@@ -34,11 +38,26 @@ func (w *world) moves(all []move) []move {
 		if w.retries > 0 {
 			all = w.retriable(all, k)
 		}
+		if w.overrides > 0 {
+			all = w.overridable(all, k)
+		}
 	}
 	if w.crashes > 0 && inFlight { // otherwise all that there is is recorded, and nothing changes
 		all = append(all, move{outcome: crashes})
 	}
+	switch {
+	case w.frozen && w.seats[0] != nil: // one that is over when the first run starts is nothing
+		all = append(all, move{outcome: thaws})
+	case w.s.x.Freezes && !w.frozen:
+		all = append(all, move{outcome: freezes})
+	}
 	return all
+}
+
+// shut reports whether v does not happen in a freeze.
+func (w *world) shut(v move) bool {
+	do, _ := w.seats[v.run].m.Open(v.node)
+	return v.outcome == Passes && do == machine.Permit
 }
 
 // starts adds the pipelines of which run k can be.
@@ -68,10 +87,10 @@ func (w *world) outcomes(t *seat, k int) []move {
 	}
 	for i := range int32(t.m.Size()) {
 		do, _ := t.m.Open(i)
-		if do == machine.None {
+		n := t.m.Node(i)
+		if do == machine.None && !(w.s.x.Lapses && n.Kind == machine.Gate) {
 			continue
 		}
-		n := t.m.Node(i)
 		for _, o := range t.plan.part(t.m, i).outcomes {
 			if fits(t.m, i, n, do, o) {
 				t.next = append(t.next, move{o, uint8(k), i})
@@ -85,7 +104,7 @@ func (w *world) outcomes(t *seat, k int) []move {
 func fits(m *machine.Machine, i int32, n *machine.Node, do machine.Do, o Outcome) bool {
 	switch do {
 	case machine.Call:
-		return o == Succeeds || o == Fails || o == Asks || o == Errs && m.Tries(i) < n.Retry.Times
+		return o == Succeeds || o == Fails || o == Asks || o == Errs && m.Tries(i) < n.Retry.Times || o == TimesOut && n.Timeout > 0
 	case machine.Ask:
 		return o == Passes || o == Rejects || o == Expires && n.Expires > 0
 	case machine.Permit:
@@ -96,6 +115,8 @@ func fits(m *machine.Machine, i int32, n *machine.Node, do machine.Do, o Outcome
 		return o == NoItems || o == OneItem || o == TwoItems
 	case machine.Observe:
 		return o == FoundDone || o == FoundNotDone
+	case machine.None:
+		return o == Lapses && m.Lapse(i).Do != machine.None
 	}
 	return false
 }
@@ -118,6 +139,21 @@ func (w *world) retriable(all []move, k int) []move {
 	return all
 }
 
+// overridable adds the steps of run k that wait for something that a person can
+// let them pass without.
+func (w *world) overridable(all []move, k int) []move {
+	m := w.seats[k].m
+	for i := range int32(m.Size()) {
+		switch do, _ := m.Open(i); do {
+		case machine.Ask, machine.Permit, machine.Wait:
+			if m.View(i).Overridden == "" && m.CanOverride(m.Node(i).Name) == nil {
+				all = append(all, move{overrides, uint8(k), i})
+			}
+		}
+	}
+	return all
+}
+
 func bad(s machine.Status) bool {
 	return s == machine.Failed || s == machine.Errored || s == machine.Canceled
 }
@@ -126,13 +162,17 @@ func bad(s machine.Status) bool {
 var (
 	whyFails   = &journal.Reason{Text: "something is wrong"}
 	whyErrs    = &journal.Fault{Text: "it could not be done", Retry: worldBegins}
+	whyTime    = &journal.Fault{Text: "timed out", Retry: worldBegins}
+	whyLast    = &journal.Fault{Text: "timed out"}
 	whyAsks    = &journal.Reason{Text: "a person has to look"}
 	whyPasses  = &journal.Pass{}
+	whyAWhile  = &journal.Pass{Lapses: worldBegins.Add(twoWeeks)} // never comes; see Lapses
 	whyWaits   = &journal.Wait{For: "check", Text: "not yet"}
 	whyRejects = &journal.Rejection{}
 	whyExpires = &journal.Rejection{Expired: true}
 	whyYes     = &journal.Choice{Take: true}
 	whyNo      = &journal.Choice{}
+	whyLets    = &journal.Reason{Text: "it has to be"}
 	whyNothing = &journal.Reason{}
 	foundDone  = &journal.Result{Observed: true}
 	somebody   = "someone"
@@ -161,6 +201,17 @@ func (w *world) do(v move) {
 		if w.seats[k].m.Owner == "" && w.wrong == nil {
 			w.claim(k)
 		}
+	case overrides:
+		w.overrides--
+		w.put(k, journal.Event{Time: w.now(), Kind: journal.Overridden, By: somebody, Step: w.seats[k].m.Node(v.node).Name, Data: whyLets})
+	case freezes, thaws:
+		w.frozen = v.outcome == freezes
+		if w.told != nil {
+			w.told.say(Line{Text: v.outcome.String()})
+		}
+	case Lapses:
+		m := w.own(k).m
+		w.put(k, m.Simple(m.Lapse(v.node), w.now()))
 	default:
 		w.answer(k, v)
 	}
@@ -195,14 +246,23 @@ func (w *world) answer(k int, v move) {
 		put(journal.Failed, whyFails)
 	case Errs:
 		put(journal.Erred, whyErrs)
+	case TimesOut:
+		why := whyLast
+		if m.Tries(v.node) < m.Node(v.node).Retry.Times {
+			why = whyTime
+		}
+		put(journal.Erred, why)
 	case Asks:
 		put(journal.Held, whyAsks)
 	case Passes:
-		kind := journal.Passed
-		if do == machine.Permit {
-			kind = journal.Permitted
+		switch {
+		case do == machine.Permit:
+			put(journal.Permitted, whyPasses)
+		case w.s.x.Lapses:
+			put(journal.Passed, whyAWhile)
+		default:
+			put(journal.Passed, whyPasses)
 		}
-		put(kind, whyPasses)
 	case Waits:
 		put(journal.Waiting, whyWaits)
 		m.Again(v.node)

@@ -104,6 +104,10 @@ func (r *replay) add(name, line string) []Action {
 		return fixed(who.Cancels(now.run, ""))
 	case now.outcome == retries:
 		return fixed(who.Retries(now.run, now.step, ""))
+	case now.outcome == overrides:
+		return fixed(who.Overrides(now.run, whyLets.Text, now.step))
+	case now.outcome == freezes || now.outcome == thaws:
+		return fixed(Action{text: line, do: func(b *bench) error { b.book.note(Line{Text: line}); return nil }})
 	case now.outcome == crashes:
 		return fixed(Crash(0))
 	}
@@ -123,7 +127,7 @@ func (r *replay) brings(name, run string) artifact.Set {
 // that is not of the first pipeline, the name of its pipeline comes too.
 func subjects(o Outcome) int {
 	switch o {
-	case crashes:
+	case crashes, freezes, thaws:
 		return 0
 	case starts, cancels:
 		return 1
@@ -180,11 +184,25 @@ func (r *replay) Decide(ctx context.Context, req gate.Request) (gate.Decision, e
 	case ctx.Err() != nil:
 		return gate.Decision{}, context.Cause(ctx)
 	case o == Passes:
-		return gate.Decision{Verdict: gate.Passed}, nil
+		return gate.Decision{Verdict: gate.Passed, Recheck: r.lapse(req)}, nil
 	case o == Rejects || o == Expires:
 		return gate.Decision{Verdict: gate.Rejected}, nil
 	}
 	return gate.Decision{Reason: whyWaits.Text, Recheck: time.Now().Add(time.Millisecond)}, nil
+}
+
+// lapse returns when the pass lapses that a gate gives now, or the zero Time if it
+// does not.
+func (r *replay) lapse(req gate.Request) time.Time {
+	for _, s := range r.scenes {
+		if s.run == req.Run && s.step == req.Gate && s.at.After(time.Now()) {
+			if s.outcome == Lapses {
+				return s.at
+			}
+			break
+		}
+	}
+	return time.Time{}
 }
 
 // A player is a stage of which the script says what becomes of it.
@@ -195,7 +213,7 @@ type player struct {
 
 // Run implements [stage.Runner].
 func (p player) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
-	o, err := p.r.wait(ctx, in.Run, in.Stage, Succeeds, Fails, Errs, Asks)
+	o, err := p.r.wait(ctx, in.Run, in.Stage, Succeeds, Fails, Errs, TimesOut, Asks)
 	switch {
 	case err != nil:
 		return stage.Output{}, err
@@ -203,6 +221,8 @@ func (p player) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
 		return stage.Output{}, stage.Failf("%s", whyFails.Text)
 	case o == Errs:
 		return stage.Output{}, errors.New(whyErrs.Text)
+	case o == TimesOut:
+		return stage.Output{}, errors.New(whyTime.Text)
 	case o == Asks:
 		return stage.Output{Ask: whyAsks.Text}, nil
 	}

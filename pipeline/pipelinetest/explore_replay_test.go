@@ -45,6 +45,12 @@ func TestReplayTellsTheSame(t *testing.T) {
 		{"a newer release", pipelinetest.Exploration{Pipeline: newest(), Runs: 3}, 499},
 		{"a gate that stays shut", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, OnReject: pipeline.Hold}, work("a")), Runs: 2, Retries: 2}, 3},
 		{"gates of an environment that are asked after each wait for it", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guarded}, work("b")), Runs: 3, Cancels: true}, 397},
+		{"stages time out", pipelinetest.Exploration{Pipeline: named(pipeline.Parallel{slow(work("a")), slow(work("b"))}), Cancels: true}, 3},
+		{"a person overrides", pipelinetest.Exploration{Pipeline: frozen(), Overrides: 2}, 7},
+		{"a person overrides what a person has canceled", pipelinetest.Exploration{Pipeline: careful(), Overrides: 1, Cancels: true, Retries: 1}, 31},
+		{"passes of gates lapse", pipelinetest.Exploration{Pipeline: named(earlyManager, lateManager, pipeline.Parallel{work("a"), work("b")}), Lapses: true, Cancels: true}, 3},
+		{"passes of gates lapse while their stage queues", pipelinetest.Exploration{Pipeline: named(earlyManager, pipeline.Stage{Name: "a", Run: must, Environment: guarded}), Runs: 2, Lapses: true}, 61},
+		{"a freeze comes and goes", pipelinetest.Exploration{Pipeline: frozen(), Freezes: true}, 5},
 		{"another pipeline", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, in(productionPlace, "deploy"), work("tell"))}}, 17},
 		{"an image that is there before the run", pipelinetest.Exploration{Pipeline: pipeline.Pipeline{Name: "promotion", Given: []string{"image"}, Steps: pipeline.Sequence{in(productionPlace, "deploy")}}, Runs: 2}, 3},
 		{"a shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}, 29},
@@ -58,6 +64,12 @@ func TestReplayTellsTheSame(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slow has a stage time out.
+func slow(s pipeline.Stage) pipeline.Stage {
+	s.Timeout, s.Retry.Times = time.Hour, 1
+	return s
 }
 
 // newest is a delivery in which a newer release takes the place of one that waits.

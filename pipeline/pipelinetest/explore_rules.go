@@ -79,6 +79,9 @@ func (s State) Holder(environment string) string {
 	return ""
 }
 
+// Frozen reports whether there is a freeze.
+func (s State) Frozen() bool { return s.w.frozen }
+
 func (s State) seat(run string) *seat {
 	if k := s.w.s.index(run); k >= 0 {
 		return s.w.seats[k]
@@ -88,7 +91,7 @@ func (s State) seat(run string) *seat {
 
 // Rules returns the rules of this package, all of which a pipeline should keep.
 func Rules() []Rule {
-	return []Rule{Verified(), Decided(), CalledOnce(), LocksReleased(), WaysBack(), NoDeadEnd()}
+	return []Rule{Verified(), Decided(), Frozen(), CalledOnce(), LocksReleased(), WaysBack(), NoDeadEnd()}
 }
 
 // Verified returns the rule that a stage in tier production is called only with
@@ -119,15 +122,28 @@ func Verified() Rule {
 // Decided returns the rule that a stage in tier production is called only with
 // artifacts that a gate has let through in the same run, if the pipeline has a
 // gate that decides on them. A gate without Subject decides on all. Ways out are
-// free.
+// free, and so is what a person lets pass who overrides a gate.
 func Decided() Rule {
 	return Rule{"production runs only what a gate let through", func(s State, e Event) error {
 		if !changesProduction(e) {
 			return nil
 		}
 		t := s.w.seats[e.run]
-		if miss := e.part.consumes & t.plan.gated &^ t.decided; miss != 0 {
+		if miss := e.part.consumes & t.plan.gated &^ (t.decided | t.waived); miss != 0 {
 			return fmt.Errorf("%s is called with %s before any gate has let it through", e.Step, t.plan.first(miss))
+		}
+		return nil
+	}}
+}
+
+// Frozen returns the rule that in a freeze no stage in tier production is called
+// (see Exploration.Freezes). What holds it up are gates of its environment: those
+// in the tree passed before. Ways out are free, and so is a stage that a person
+// has overridden.
+func Frozen() Rule {
+	return Rule{"production does not change in a freeze", func(s State, e Event) error {
+		if s.Frozen() && changesProduction(e) && s.w.seats[e.run].m.View(e.node).Overridden == "" {
+			return fmt.Errorf("%s is called in a freeze; want a gate of its environment", e.Step)
 		}
 		return nil
 	}}

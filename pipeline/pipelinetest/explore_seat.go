@@ -14,6 +14,7 @@ type seat struct {
 	marks    []mark    // by node
 	verified artifacts // a stage in tier staging has succeeded with them as they are
 	decided  artifacts // a gate has let them through as they are
+	waived   artifacts // a gate that decides on them was overridden, which counts as long as the run goes on
 	touched  []touch   // by environment
 
 	hash   uint64 // at rest
@@ -43,7 +44,7 @@ const (
 func (t *seat) copyTo(c *seat) {
 	t.m.CopyTo(c.m)
 	c.plan = t.plan
-	c.verified, c.decided = t.verified, t.decided
+	c.verified, c.decided, c.waived = t.verified, t.decided, t.waived
 	c.marks = append(c.marks[:0], t.marks...)
 	c.touched = append(c.touched[:0], t.touched...)
 }
@@ -51,6 +52,9 @@ func (t *seat) copyTo(c *seat) {
 // rest sets the hash of t, to which nothing more happens by itself.
 func (t *seat) rest() {
 	h := machine.Mix(t.m.Hash(uint64(t.plan.nr)+2), uint64(t.verified), uint64(t.decided))
+	if t.waived != 0 {
+		h = machine.Mix(h, uint64(t.waived), 13)
+	}
 	t.hash = mixBytes(mixBytes(h, t.marks), t.touched)
 }
 
@@ -79,16 +83,28 @@ func (t *seat) note(e Event) {
 		t.marks[e.node] |= called
 		t.touch(p)
 	case journal.Done:
-		t.marks[e.node] = succeeded
-		if p.tier == stage.Staging && !p.wayOut {
-			t.verified |= p.consumes
+		t.done(e)
+	case journal.Overridden:
+		switch n := t.m.Node(e.node); {
+		case n.Kind == machine.Gate:
+			t.waived |= p.consumes
+		case t.m.View(e.node).Status.OK(): // it waited for a person
+			t.done(e)
 		}
-		t.verified, t.decided = t.verified&^p.produces, t.decided&^p.produces
 	case journal.Failed, journal.Erred, journal.Held:
 		t.marks[e.node] &^= called
 	case journal.Passed:
 		t.decided |= p.consumes
 	}
+}
+
+// done notes that a stage has succeeded.
+func (t *seat) done(e Event) {
+	t.marks[e.node] = succeeded
+	if p := e.part; p.tier == stage.Staging && !p.wayOut {
+		t.verified |= p.consumes
+	}
+	t.verified, t.decided = t.verified&^e.part.produces, t.decided&^e.part.produces
 }
 
 // touch notes that a stage is called.

@@ -58,7 +58,7 @@ func (t *teller) next(w *world, v move) {
 	t.beats++
 	what := v.outcome.String()
 	switch v.outcome {
-	case crashes:
+	case crashes, freezes, thaws:
 	case starts:
 		if pl := w.s.plans[v.node]; pl.nr > 0 {
 			what = pl.prog.Pipeline + " " + what

@@ -32,7 +32,10 @@ var (
 	stagingPlace    = stage.Environment{Name: "staging", Tier: stage.Staging}
 	productionPlace = stage.Environment{Name: "production", Tier: stage.Production}
 	guarded         = stage.Environment{Name: "production", Tier: stage.Production, Gates: []gate.Gate{manager.Require}}
+	guardedStaging  = stage.Environment{Name: "staging", Tier: stage.Staging, Gates: guarded.Gates}
 	makesImage      = pipeline.Stage{Name: "build", Run: must, Produces: []string{"image"}}
+	earlyManager    = pipeline.Gate{Name: "early", Require: approval.Quorum{Group: "release-managers"}}
+	lateManager     = pipeline.Gate{Name: "late", Require: earlyManager.Require}
 	manager         = pipeline.Gate{Name: "release", Require: approval.Quorum{Group: "release-managers"}, Subject: []string{"image"}}
 )
 
@@ -61,6 +64,14 @@ func crossing() pipeline.Pipeline {
 	})
 }
 
+// frozen is a careful delivery to where freezes hold.
+func frozen() pipeline.Pipeline {
+	return named(makesImage, in(stagingPlace, "stage"), manager, pipeline.OnFailure{
+		Of: pipeline.Sequence{in(guarded, "deploy"), in(guarded, "verify")},
+		Do: in(guarded, "back"),
+	})
+}
+
 // nested holds environment outer while it takes inner.
 func nested(outer, inner string) pipeline.Step {
 	stay := func(env, name string) pipeline.Stage {
@@ -84,9 +95,19 @@ func TestExploreCountsStates(t *testing.T) {
 		{"two retries of an error are three calls", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 2}})}, 12, 11},
 		{"a gate passes or rejects", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require}, work("a"))}, 6, 5},
 		{"a gate may expire, which leads to the same as a rejection", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require, Expires: time.Hour}, work("a"))}, 6, 6},
-		{"gates of an environment pass or are silent", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: stage.Environment{Name: "staging", Tier: stage.Staging, Gates: guarded.Gates}})}, 5, 4},
+		{"gates of an environment pass or are silent", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guardedStaging})}, 5, 4},
 		{"a condition holds or does not", pipelinetest.Exploration{Pipeline: named(pipeline.When{Name: "w", If: decide, Do: work("a")})}, 6, 5},
 		{"none, one or two items", pipelinetest.Exploration{Pipeline: named(pipeline.ForEach{Name: "f", Items: items, Body: func(string) pipeline.Step { return work("a") }})}, 1 + 1 + 4 + 16, 3 + 3 + 24},
+		{"a stage that times out is as one that could not be done", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Timeout: time.Hour})}, 5, 4},
+		{"a stage that times out is called again", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Timeout: time.Hour, Retry: pipeline.Retry{Times: 1}})}, 1 + 3 + 1 + 4, 3 + 1 + 1 + 4},
+		{"a gate is overridden", pipelinetest.Exploration{Pipeline: named(pipeline.Gate{Name: "g", Require: manager.Require}), Overrides: 1}, 4, 3},
+		{"a stage that asks is overridden", pipelinetest.Exploration{Pipeline: named(work("a")), Overrides: 1}, 5, 4},
+		{"the pass of a gate lapses before it is used", pipelinetest.Exploration{Pipeline: named(pipeline.Parallel{
+			pipeline.Sequence{pipeline.Gate{Name: "g", Require: manager.Require}, pipeline.Gate{Name: "h", Require: manager.Require}, work("a")},
+		}), Lapses: true, Outcomes: map[string][]pipelinetest.Outcome{"g": {pipelinetest.Passes, pipelinetest.Lapses}, "h": {pipelinetest.Passes}, "a": {pipelinetest.Succeeds}}},
+			6, 7}, // g asked; h asked; g asked anew, h asked; g asked anew, h passed; a called; a succeeded
+		{"a freeze that nothing heeds", pipelinetest.Exploration{Pipeline: named(work("a")), Freezes: true}, 1 + 2*4, 1 + 2*3 + 2*4},
+		{"a freeze that holds gates of an environment shut", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guardedStaging}), Freezes: true}, 1 + 2*5, 1 + 4 + 3 + 2*5},
 		{"a run may be canceled while its stage is called", pipelinetest.Exploration{Pipeline: named(work("a")), Cancels: true}, 8, 8},
 		{"an executor that dies has its stage called again", pipelinetest.Exploration{Pipeline: named(work("a")), Crashes: 1}, 8, 7},
 		{"a stage that failed or asks is retried once", pipelinetest.Exploration{Pipeline: named(work("a")), Retries: 1}, 8, 8},
@@ -107,6 +128,8 @@ func TestExploreCarefulDelivery(t *testing.T) {
 		{Pipeline: careful()},
 		{Pipeline: careful(), Crashes: 1, Cancels: true, Retries: 1},
 		{Pipeline: careful(), Runs: 2},
+		{Pipeline: careful(), Overrides: 2, Lapses: true},
+		{Pipeline: frozen(), Freezes: true, Overrides: 1, Crashes: 1},
 		{Pipeline: shop(), Crashes: 1, Cancels: true},
 		{Pipeline: wide(), States: 20_000, Rules: []pipelinetest.Rule{pipelinetest.CalledOnce(), pipelinetest.LocksReleased(), pipelinetest.NoDeadEnd()}},
 	} {
@@ -152,6 +175,29 @@ func TestExploreFinds(t *testing.T) {
 			"dead end", "r2 inner waits for environment"},
 		{"a hotfix that goes round staging", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, manager, pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")})}},
 			"verified", "no stage in tier staging"},
+		{"a freeze that the gate before a bake does not know of", pipelinetest.Exploration{Freezes: true, Pipeline: careful()},
+			"freeze", "deploy is called in a freeze"},
+		{"a gate that is overridden in place of the tests", pipelinetest.Exploration{Overrides: 1, Pipeline: named(makesImage, in(stagingPlace, "stage"), pipeline.Gate{Name: "hot", Require: manager.Require, Subject: []string{"image"}}, pipeline.OnFailure{Of: in(productionPlace, "deploy"), Do: in(productionPlace, "back")}),
+			Rules: []pipelinetest.Rule{{Name: "nobody overrides", Holds: func(_ pipelinetest.State, e pipelinetest.Event) error {
+				if e.Kind == journal.Overridden && e.Step == "hot" {
+					return errors.New("somebody does")
+				}
+				return nil
+			}}}},
+			"nobody overrides", "somebody does"},
+		{"a stage that times out in production, without a way back", pipelinetest.Exploration{
+			Pipeline: named(makesImage, in(stagingPlace, "stage"), manager, pipeline.Stage{Name: "deploy", Run: must, Environment: productionPlace, Consumes: []string{"image"}, Timeout: time.Hour}),
+			Outcomes: map[string][]pipelinetest.Outcome{"deploy": {pipelinetest.Succeeds, pipelinetest.TimesOut}}},
+			"way back", "leaves production"},
+		{"an approval that grows old and is then refused", pipelinetest.Exploration{
+			Pipeline: named(earlyManager, lateManager, work("a")), Lapses: true,
+			Rules: []pipelinetest.Rule{{Name: "who was let pass stays so", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
+				if e.Kind == journal.Rejected && e.Step == "early" && s.Step(e.Run, "late") == pipeline.Succeeded {
+					return errors.New("early is rejected after late has passed")
+				}
+				return nil
+			}}}},
+			"who was let pass", "early is rejected"},
 		{"a rule of one's own", pipelinetest.Exploration{Pipeline: careful(), Rules: []pipelinetest.Rule{{Name: "back is never taken", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
 			if e.Kind == journal.Called && e.Step == "back" {
 				return fmt.Errorf("verify has %v", s.Step(e.Run, "verify"))
@@ -191,6 +237,7 @@ func TestExploreRefuses(t *testing.T) {
 		`Runs is 8; want 0 to 7`:                              {Runs: 8, Others: []pipeline.Pipeline{other(work("a"))}},
 		`two pipelines "toy"; want a name of its own`:         {Others: []pipeline.Pipeline{named(work("a"))}},
 		`gate "stage" fails; want one of [passes rejects`:     {Others: []pipeline.Pipeline{other(pipeline.Gate{Name: "stage", Require: manager.Require})}, Outcomes: map[string][]pipelinetest.Outcome{"stage": {pipelinetest.Fails}}},
+		`Overrides is 101; want 0 to 100`:                     {Overrides: 101},
 		`Crashes is -1; want 0 to 100`:                        {Crashes: -1},
 		`rule 0, "none", has no function Holds`:               {Rules: []pipelinetest.Rule{{Name: "none"}}},
 	} {

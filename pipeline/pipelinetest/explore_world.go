@@ -15,15 +15,17 @@ import (
 // Worlds share what is the same in them: a seat or an environment is copied
 // before something happens to it.
 type world struct {
-	s       *search
-	seats   []*seat                // by run; nil for one that was not started, and so for those after it
-	envs    []*machine.Environment // by place in things.envs; nil for one in which nothing happened
-	owned   uint                   // seats that no other world has, a bit each
-	crashes int                    // that may yet be
-	retries int
-	beats   int     // that were played; see now
-	wrong   *wrong  // the rule that was broken on the way here
-	told    *teller // nil if nobody listens
+	s         *search
+	seats     []*seat                // by run; nil for one that was not started, and so for those after it
+	envs      []*machine.Environment // by place in things.envs; nil for one in which nothing happened
+	owned     uint                   // seats that no other world has, a bit each
+	crashes   int                    // that may yet be
+	retries   int
+	overrides int
+	frozen    bool    // no gates of an environment pass
+	beats     int     // that were played; see now
+	wrong     *wrong  // the rule that was broken on the way here
+	told      *teller // nil if nobody listens
 }
 
 // A wrong is a rule that is broken.
@@ -39,7 +41,7 @@ var worldBegins = time.Date(2000, time.January, 3, 9, 0, 0, 0, time.UTC)
 func (w *world) now() time.Time { return worldBegins.Add(time.Duration(w.beats)) }
 
 func newWorld(s *search) *world {
-	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, seats: make([]*seat, s.x.Runs+len(s.x.Others))}
+	return &world{s: s, crashes: s.x.Crashes, retries: s.x.Retries, overrides: s.x.Overrides, seats: make([]*seat, s.x.Runs+len(s.x.Others))}
 }
 
 // copyTo makes c a copy of w, in the memory that c has.
@@ -64,7 +66,10 @@ func (w *world) own(k int) *seat {
 
 // hash returns a number that worlds have in which the same may happen.
 func (w *world) hash() uint64 {
-	h := machine.Mix(1, uint64(w.crashes), uint64(w.retries))
+	h := machine.Mix(1, uint64(w.crashes)|uint64(w.retries)<<8|uint64(w.overrides)<<16, 0)
+	if w.frozen {
+		h = machine.Mix(h, 1, 12)
+	}
 	for k, t := range w.seats {
 		if t == nil {
 			break
