@@ -18,6 +18,13 @@ func Inside(w Window) gate.Gate { return timed{w, "inside " + Describe(w)} }
 // holidays. It rejects once w never shuts again.
 func Outside(w Window) gate.Gate { return timed{Not(w), "outside " + Describe(w)} }
 
+// Of returns the window in which g passes, and false if g was not made by
+// [Inside] or [Outside].
+func Of(g gate.Gate) (w Window, ok bool) {
+	t, ok := g.(timed)
+	return t.w, ok
+}
+
 // timed passes while w is open.
 type timed struct {
 	w    Window

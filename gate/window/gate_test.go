@@ -209,6 +209,27 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+// Who looks into a definition can take a window apart, and put it together again.
+func TestAWindowCanBeTakenApart(t *testing.T) {
+	if w, ok := window.Of(window.Inside(office)); !ok || w != window.Window(office) {
+		t.Errorf("Of(Inside(office)) = %v, %t; want office", w, ok)
+	}
+	if w, ok := window.Of(window.Outside(office)); !ok || w != window.Not(office) {
+		t.Errorf("Of(Outside(office)) = %v, %t; want Not(office)", w, ok)
+	}
+	for _, g := range []gate.Gate{nil, gate.All(), window.Fits{For: time.Hour, In: office}} {
+		if w, ok := window.Of(g); ok {
+			t.Errorf("Of(%v) = %v; want none, for what a Fits waits for is in its fields", g, w)
+		}
+	}
+	for _, w := range []window.Window{window.All(office, night), window.Any(office, night)} {
+		parts := w.(interface{ Parts() []window.Window }).Parts()
+		if len(parts) != 2 || parts[0] != window.Window(office) || parts[1] != window.Window(night) {
+			t.Errorf("Parts of %s = %v; want office and night", window.Describe(w), parts)
+		}
+	}
+}
+
 func TestDays(t *testing.T) {
 	for _, tt := range []struct {
 		days window.Days

@@ -32,6 +32,10 @@ func (a all) Check() error   { return checkEach("All", a) }
 func (a anyOf) Check() error { return checkEach("Any", a) }
 func (n not) Check() error   { return Check(n.w) }
 
+func (a all) Parts() []Window   { return a }
+func (a anyOf) Parts() []Window { return a }
+func (n not) Parts() []Window   { return []Window{n.w} }
+
 func (a all) Describe() string   { return "all of (" + describeEach(a) + ")" }
 func (a anyOf) Describe() string { return "any of (" + describeEach(a) + ")" }
 func (n not) Describe() string   { return "outside " + Describe(n.w) }

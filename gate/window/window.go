@@ -22,7 +22,8 @@ import (
 // A Window may have more methods, each found by assertion:
 //
 //   - Check() error reports a mistake in it, before anything runs;
-//   - Describe() string says in one line when it is open.
+//   - Describe() string says in one line when it is open;
+//   - Parts() []Window returns the windows that it is made of.
 type Window interface {
 	At(t time.Time) (State, error)
 }
