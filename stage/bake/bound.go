@@ -38,6 +38,13 @@ func (b Bound) TimesBaseline(slack float64) Bound {
 	return b
 }
 
+// Limits returns the least and the most that are good, infinite if there is no
+// limit on that side. They are multiples if b is a bound TimesBaseline.
+func (b Bound) Limits() (min, max float64) { return b.min, b.max }
+
+// Baseline returns the slack of a bound TimesBaseline, and false for any other.
+func (b Bound) Baseline() (slack float64, ok bool) { return b.slack, b.baseline }
+
 // String returns a text such as "at most 1.2 × baseline".
 func (b Bound) String() string {
 	var s string

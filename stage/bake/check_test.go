@@ -75,6 +75,27 @@ func TestCheckFindsEachMistake(t *testing.T) {
 	}
 }
 
+func TestABoundSaysItsLimits(t *testing.T) {
+	for _, tt := range []struct {
+		bound    bake.Bound
+		min, max float64
+		slack    float64
+		baseline bool
+	}{
+		{bake.AtMost(0.01), math.Inf(-1), 0.01, 0, false},
+		{bake.AtLeast(3), 3, math.Inf(1), 0, false},
+		{bake.Between(1, 2), 1, 2, 0, false},
+		{bake.AtMost(1.2).TimesBaseline(0.5), math.Inf(-1), 1.2, 0.5, true},
+	} {
+		min, max := tt.bound.Limits()
+		slack, baseline := tt.bound.Baseline()
+		if min != tt.min || max != tt.max || slack != tt.slack || baseline != tt.baseline {
+			t.Errorf("%v has the limits %g and %g, and %g, %t; want %g and %g, and %g, %t",
+				tt.bound, min, max, slack, baseline, tt.min, tt.max, tt.slack, tt.baseline)
+		}
+	}
+}
+
 func TestDescribeSaysAllThatDecides(t *testing.T) {
 	var platform stagetest.Platform
 	w := bake.Watch{For: time.Hour, Every: time.Minute, Tolerate: 2, Metrics: []bake.Metric{
