@@ -21,6 +21,10 @@
 //		r1.Never("deploy")
 //	}
 //
+// [Explore] tries all that may happen to runs of a pipeline, and [Mutate] tries the
+// tests: it takes a gate away, widens a window, swaps two steps, and says which
+// of these mistakes nobody would notice.
+//
 // # What is real
 //
 // The executor, the gates and the conditions of the pipeline are real. Its hooks

@@ -53,9 +53,11 @@ var dawn = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 // waited for something that never came.
 //
 // Run must not be called in a bubble of [testing/synctest], for it makes one.
-func Run(t *testing.T, s Story) *Result {
+//
+// T is a [*testing.T], or what [Mutate] gives to its Check.
+func Run(t testing.TB, s Story) *Result {
 	t.Helper()
-	return run(t, t, s, 0)
+	return run(bubbled(t), t, s, 0)
 }
 
 // run plays s and reports to tb. The executor crashes at its crash-th write; 0
