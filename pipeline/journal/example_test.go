@@ -99,3 +99,17 @@ func ExampleLeaser() {
 	// true <nil>
 	// false <nil>
 }
+
+// A store that keeps no hashes is read from end to end.
+func ExampleVerify() {
+	ctx := context.Background()
+	var store journal.Memory
+	store.Append(ctx, journal.Batch{Journal: "run-1", Events: []journal.Event{{Time: noon, Kind: journal.Began}}})
+
+	report, err := journal.Verify(ctx, &store)
+	fmt.Println(report)
+	fmt.Println(err)
+	// Output:
+	// 1 events in 1 journals: as they were appended
+	// <nil>
+}

@@ -19,7 +19,7 @@ import (
 //
 // Its methods may be called from several goroutines at once. Several processes
 // may share a Store if it says so. A Store may have more methods, each found by
-// assertion: those of [Watcher] and [Leaser].
+// assertion: those of [Watcher], [Leaser] and [Verifier].
 //
 // Test an implementation with
 // [github.com/penstock/penstock/pipeline/journal/journaltest.Run].
@@ -92,9 +92,11 @@ type Leaser interface {
 
 // Errors that the methods of a [Store] return, wrapped or not.
 var (
-	ErrConflict = errors.New("journal: grown since it was read")        // another writer was first: read, decide again
-	ErrUnknown  = errors.New("journal: not known to this version")      // written by a newer version
-	ErrCorrupt  = errors.New("journal: damaged")                        // what was recorded is not there as it was
-	ErrClosed   = errors.New("journal: store is closed, or has failed") // nothing is acknowledged any more
-	ErrInput    = errors.New("journal: not what a store can be asked")  // a mistake of the caller
+	ErrConflict = errors.New("journal: grown since it was read")   // another writer was first: read, decide again
+	ErrUnknown  = errors.New("journal: not known to this version") // written by a newer version
+	ErrCorrupt  = errors.New("journal: damaged")                   // what was recorded is not there as it was
+	// ErrRolledBack comes together with ErrCorrupt.
+	ErrRolledBack = errors.New("journal: an older copy was put back")
+	ErrClosed     = errors.New("journal: store is closed, or has failed") // nothing is acknowledged any more
+	ErrInput      = errors.New("journal: not what a store can be asked")  // a mistake of the caller
 )

@@ -15,7 +15,7 @@ import (
 
 // Run tests that the stores that open returns keep the promises made in the
 // documentation of [journal.Store] and, if they have its methods, of
-// [journal.Watcher] and [journal.Leaser]. Each call of open returns an empty
+// [journal.Watcher], [journal.Leaser] and [journal.Verifier]. Each call of open returns an empty
 // store, and closes it at the end of its test.
 func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 	for _, r := range rules() {
@@ -41,7 +41,7 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(appendRules, readRules, listRules, watchRules, leaseRules)
+	return slices.Concat(appendRules, readRules, listRules, watchRules, leaseRules, verifyRules)
 }
 
 func checkDurable(t testing.TB, s journal.Store, again func() journal.Store) {

@@ -25,7 +25,7 @@ func (s *Store) Append(ctx context.Context, batches ...journal.Batch) error {
 			return err
 		}
 	}
-	err := s.commit(ctx, func(c *conn) (refused, failed error) { return add(c, parts) })
+	err := s.commit(ctx, func(c *conn) (refused, failed error) { return s.add(c, parts) })
 	if err != nil {
 		return s.fail(err, "append to %q", batches[0].Journal)
 	}
@@ -60,7 +60,7 @@ func encode(b journal.Batch) (part, error) {
 
 // add looks at the lengths of all journals before it changes any, so that a
 // refusal leaves no trace in a transaction that others share.
-func add(c *conn, parts []part) (refused, failed error) {
+func (s *Store) add(c *conn, parts []part) (refused, failed error) {
 	for i := range parts {
 		p := &parts[i]
 		if p.head, failed = find(c, p.Journal); failed != nil {
@@ -71,7 +71,7 @@ func add(c *conn, parts []part) (refused, failed error) {
 		}
 	}
 	for i := range parts {
-		if err := parts[i].write(c); err != nil {
+		if err := s.write(c, &parts[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -90,7 +90,7 @@ func find(c *conn, name string) (head, error) {
 	return h, err
 }
 
-func (p *part) write(c *conn) error {
+func (s *Store) write(c *conn, p *part) error {
 	hashes := make([][]byte, len(p.lines))
 	hash := p.head.hash
 	for i, line := range p.lines {
@@ -112,7 +112,9 @@ func (p *part) write(c *conn) error {
 		if err != nil {
 			break
 		}
-		_, err = c.exec("insert into events (journal, number, line, hash) values (?, ?, ?, ?)", id, int64(p.Length+i), line, hashes[i])
+		s.tip = s.tip.next(hashes[i])
+		_, err = c.exec("insert into events (seq, journal, number, line, hash, sum, start) values (?, ?, ?, ?, ?, ?, ?)",
+			s.tip.seq, id, int64(p.Length+i), line, hashes[i], s.tip.sum[:], s.start)
 	}
 	return err
 }

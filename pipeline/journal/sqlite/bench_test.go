@@ -34,7 +34,7 @@ func BenchmarkRawInsert(b *testing.B) {
 		},
 		"tables": func() error {
 			number++
-			_, err := c.exec("insert into events (journal, number, line, hash) values (1, ?, ?, ?)", number, line, line[:32])
+			_, err := c.exec("insert into events (journal, number, line, hash, sum, start) values (1, ?, ?, ?, ?, ?)", number, line, line[:32], line[:32], number)
 			if err == nil && number%2 == 0 {
 				_, err = c.exec("update journals set length = ?, hash = ? where id = 1", number, line[:32])
 			}

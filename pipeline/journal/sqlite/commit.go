@@ -106,13 +106,23 @@ func (s *Store) begin(ctx context.Context) error {
 	})
 }
 
+// resume has the transaction go on from what other processes committed.
+func (s *Store) resume() (err error) {
+	s.tip, _, err = newest(s.writer, s.id)
+	s.start = s.tip.seq + 1
+	return err
+}
+
 // transact does the group in the transaction that has begun. When anything but
 // a refusal goes wrong nothing is acknowledged any more (J2): after a failed
 // sync nobody knows what is on the disk.
 func (s *Store) transact(group []*write) {
-	var failed error
+	failed := s.resume()
 	done := 0
 	for _, w := range group {
+		if failed != nil {
+			break
+		}
 		if w.err, failed = w.do(s.writer); failed != nil {
 			break
 		}

@@ -10,9 +10,10 @@ import (
 
 // explain says what an error of SQLite means to who runs the program.
 func explain(err error) error {
-	switch code(err) {
-	case lib.SQLITE_CORRUPT, lib.SQLITE_NOTADB:
+	if damaged(err) {
 		return fmt.Errorf("%w: %w", journal.ErrCorrupt, err)
+	}
+	switch code(err) {
 	case lib.SQLITE_FULL:
 		return fmt.Errorf("no space is left on the disk: %w", err)
 	case lib.SQLITE_READONLY:
@@ -23,4 +24,10 @@ func explain(err error) error {
 		return fmt.Errorf("the disk failed: %w", err)
 	}
 	return err
+}
+
+// damaged reports whether SQLite says that what it read is not a database.
+func damaged(err error) bool {
+	c := code(err)
+	return c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB
 }

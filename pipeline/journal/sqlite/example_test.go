@@ -2,6 +2,8 @@ package sqlite_test
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +12,54 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
+
+// The verify command of a program that delivers. Somebody has changed who
+// canceled a run.
+func ExampleStore_Verify() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	ctx := context.Background()
+	store, err := sqlite.Open(ctx, filepath.Join(dir, "journals.db"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer store.Close()
+	for i, by := range []string{"ada", "brian"} {
+		store.Append(ctx, journal.Batch{Journal: fmt.Sprint("run-", i+1), Events: []journal.Event{
+			{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Stopped, By: by},
+		}})
+	}
+	report, err := journal.Verify(ctx, store)
+	fmt.Println(report.Head.Events, "events,", len(report.Damage), "damaged,", err)
+
+	edit(filepath.Join(dir, "journals.db"), "update events set line = cast(replace(line, 'brian', 'ada') as blob)")
+
+	report, err = journal.Verify(ctx, store)
+	for _, d := range report.Damage {
+		fmt.Println(d.Journal, "event", d.Event, "is damaged:", errors.Is(err, journal.ErrCorrupt))
+	}
+	// Output:
+	// 2 events, 0 damaged, <nil>
+	// run-2 event 0 is damaged: true
+}
+
+// edit changes a file behind the store's back.
+func edit(path, statement string) {
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		_, err = db.Exec(statement)
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		fmt.Println(err)
+	}
+}
 
 // What is appended is there when the program is started again.
 func ExampleOpen() {

@@ -75,7 +75,7 @@ func TestEventOfANewerVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := chain(h.hash, line)
-	if _, err := c.exec("insert into events (journal, number, line, hash) values (?, 1, ?, ?)", h.id, line, hash); err != nil {
+	if _, err := c.exec("insert into events (journal, number, line, hash, sum, start) values (?, 1, ?, ?, x'', 2)", h.id, line, hash); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.exec("update journals set length = 2, hash = ?", hash); err != nil {

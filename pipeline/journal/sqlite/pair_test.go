@@ -40,3 +40,7 @@ func (p *pair) Renew(ctx context.Context, owner string, until time.Time) error {
 func (p *pair) Alive(ctx context.Context, owner string, now time.Time) (bool, error) {
 	return p.next().Alive(ctx, owner, now)
 }
+
+func (p *pair) Verify(ctx context.Context, heads ...journal.Head) (journal.Report, error) {
+	return p.next().Verify(ctx, heads...)
+}

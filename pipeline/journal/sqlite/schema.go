@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
 	"strings"
@@ -10,13 +11,16 @@ import (
 
 const (
 	application = 0x50656e73 // "Pens", in the header of the file
-	version     = 1          // of the schema
+	version     = 2          // of the schema
 	oldest      = "3.51.3"   // SQLite: from 3.7.0 to 3.51.2 a reset of the WAL could damage the file (sqlite.org/wal.html)
 )
 
 // Names and lines are blobs, so that any bytes are kept and compared as they
 // are. The index of open journals keeps a store with many ended runs fast.
 const schema = `
+create table store (
+	id text not null -- by which the store is told from others; in one row
+) strict;
 create table journals (
 	id     integer primary key, -- in the order of first events
 	name   blob    not null unique,
@@ -26,11 +30,13 @@ create table journals (
 ) strict;
 create index open on journals (id) where ended = 0;
 create table events (
-	seq     integer primary key, -- in the order of appends to all journals
+	seq     integer primary key, -- in the order of appends to all journals, from 1
 	journal integer not null,
 	number  integer not null,    -- in its journal, from 0
 	line    blob    not null,    -- JSON
-	hash    blob    not null     -- SHA-256 of the hash before and the line; before the first, that of the name
+	hash    blob    not null,    -- SHA-256 of the hash before and the line; before the first, that of the name
+	sum     blob    not null,    -- SHA-256 of the sum before, in all journals, and the hash; before the first, that of the store's ID
+	start   integer not null     -- seq of the first event that was committed with it
 ) strict;
 create unique index place on events (journal, number);
 create table leases (
@@ -105,15 +111,37 @@ func check(c *conn) (empty bool, err error) {
 }
 
 func create(c *conn) error {
-	for statement := range strings.SplitSeq(fmt.Sprintf(schema, application, version), ";\n") {
-		if strings.TrimSpace(statement) == "" {
-			continue
-		}
+	for _, statement := range statements("") {
 		if _, err := c.exec(statement); err != nil {
 			return err
 		}
 	}
-	return nil
+	_, err := c.exec("insert into store (id) values (?)", rand.Text())
+	return err
+}
+
+// statements returns those of the schema that begin with prefix.
+func statements(prefix string) (all []string) {
+	for s := range strings.SplitSeq(fmt.Sprintf(schema, application, version), ";\n") {
+		if s = strings.TrimSpace(s); s != "" && strings.HasPrefix(s, prefix) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// identity returns the ID of the store.
+func identity(c *conn) (id string, err error) {
+	rows := 0
+	err = c.query(func(v []driver.Value) error {
+		id, _ = v[0].(string)
+		rows++
+		return nil
+	}, "select id from store")
+	if err == nil && (rows != 1 || id == "") {
+		err = fmt.Errorf("%d IDs of the store, the last %q, want one: %w", rows, id, journal.ErrCorrupt)
+	}
+	return id, err
 }
 
 func checkVersion(c *conn) error {

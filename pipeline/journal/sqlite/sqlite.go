@@ -5,9 +5,11 @@
 // machine: the file is in WAL mode and synced at each commit. Appends that wait
 // at the same time are committed, and synced, together.
 //
-// Each event is kept with the hash of all events before it in its journal, and
-// each journal with its length and last hash. Events checks them, so a line
-// that was changed, lost or swapped is an error and never taken for the truth.
+// Each event is kept with the hash of all events before it in its journal and
+// with one of all events before it in the store, and each journal with its
+// length and last hash. Events checks the former, so a line that was changed,
+// lost or swapped is an error and never taken for the truth. Verify checks all
+// of it.
 // An old copy of the whole file that was put back is not noticed.
 //
 // Do not copy the file while a program uses it, use SQLite's VACUUM INTO; do not
@@ -35,13 +37,17 @@ import (
 // are kept is known when the file is opened again.
 type Store struct {
 	path   string
+	id     string
 	writer *conn // used by the one goroutine that leads a commit
 
 	// use is held for reading while a connection is used, and for writing
 	// by Close.
 	use sync.RWMutex
 
-	owners map[string]*os.File // locks held; belongs to the writer
+	// These belong to the writer.
+	owners map[string]*os.File // locks held
+	tip    tip                 // in the transaction
+	start  int64               // number of the first event that it adds
 
 	mu      sync.Mutex
 	dead    error // why nothing is acknowledged any more
@@ -55,6 +61,7 @@ var _ interface {
 	journal.Store
 	journal.Watcher
 	journal.Leaser
+	journal.Verifier
 } = (*Store)(nil)
 
 // Open opens the file, and makes it if there is none. Its directory has to be
@@ -92,11 +99,18 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	if err := retry(ctx, func() error { return prepare(c) }); err != nil {
+	id := ""
+	err = retry(ctx, func() (err error) {
+		if err = prepare(c); err == nil {
+			id, err = identity(c)
+		}
+		return err
+	})
+	if err != nil {
 		c.Close()
 		return nil, explain(err)
 	}
-	return &Store{path: path, writer: c, owners: map[string]*os.File{}, waiters: map[chan struct{}]bool{}}, nil
+	return &Store{path: path, id: id, writer: c, owners: map[string]*os.File{}, waiters: map[chan struct{}]bool{}}, nil
 }
 
 // resolve returns the one path by which all processes know the file, so that

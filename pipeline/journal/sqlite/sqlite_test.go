@@ -71,7 +71,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"a database of something else", other("create table t (x)"), journal.ErrInput, "something else"},
 		{"a database with another application ID", other("pragma application_id = 7"), journal.ErrInput, "0x7"},
-		{"a newer schema (J6)", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 2"), journal.ErrUnknown, "schema 2, want 1"},
+		{"a newer schema (J6)", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 3"), journal.ErrUnknown, "schema 3, want 2"},
+		{"the schema before the first release", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 1"), journal.ErrUnknown, "schema 1, want 2"},
 		{"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("not a database\n", 500)) }, journal.ErrCorrupt, "not a database"},
 		{"a directory", func(t *testing.T, path string) { os.Mkdir(path, 0o777) }, journal.ErrInput, "regular file"},
 		{"a directory that is not there", func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, os.ErrNotExist, "no such file"},
