@@ -26,6 +26,7 @@ func TestDeliversAndReplaces(t *testing.T) {
 		t.Errorf("traffic in production was split as %q; want %q", got, want)
 	}
 	p.wantText(p.run(0, "status"), "v2", "100%", "v2", "succeeded", "v1", "succeeded")
+	p.wantText(p.run(0, "verify"), " journals", "as they were appended")
 }
 
 func TestBrokenVersionGoesBackByItself(t *testing.T) {
@@ -190,6 +191,7 @@ func TestMistakesAreExplained(t *testing.T) {
 	}{
 		{[]string{"aprove"}, 1, `command "aprove"; want approve, reject`},
 		{[]string{"status"}, 1, "nothing was delivered in"},
+		{[]string{"verify"}, 1, "nothing was delivered in"},
 		{[]string{"approve"}, 1, "nothing was delivered in"},
 		{[]string{"-brake"}, 2, "flag provided but not defined: -brake"},
 		{[]string{"stop"}, 0, ""},

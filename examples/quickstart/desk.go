@@ -29,6 +29,7 @@ const (
 	artifactsDir = "artifacts" // an OCI image layout
 	platformDir  = "platform"
 	journalDir   = "journal" // with a database and what belongs to it
+	journalFile  = "journal.db"
 	logFile      = "quickstart.log"
 )
 
@@ -56,7 +57,7 @@ func open(ctx context.Context, dir string) (_ *desk, err error) {
 	if err := os.MkdirAll(filepath.Join(dir, journalDir), 0o700); err != nil {
 		return nil, err
 	}
-	journal, err := sqlite.Open(ctx, filepath.Join(dir, journalDir, "journal.db"))
+	journal, err := sqlite.Open(ctx, filepath.Join(dir, journalDir, journalFile))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@
 //	quickstart approve           let it pass the gate, from a second terminal
 //	quickstart reject [reason]   or not
 //	quickstart status            what is live, and how each delivery stands
+//	quickstart verify            whether the journal is as it was written
 //	quickstart stop              end what is live; the next delivery starts it again
 //	quickstart reset             end it and forget everything
 //
@@ -52,6 +53,7 @@ func commands() map[string]func(ctx context.Context, o options) error {
 		"approve":  func(ctx context.Context, o options) error { return vote(ctx, o, true) },
 		"reject":   func(ctx context.Context, o options) error { return vote(ctx, o, false) },
 		"status":   status,
+		"verify":   verify,
 		"stop":     stop,
 		"reset":    reset,
 		"platform": servePlatform, // for Client.Command
@@ -78,7 +80,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	do, ok := commands()[name]
 	if !ok {
-		return fmt.Errorf("command %q; want approve, reject, status, stop, reset, or none to deliver", name)
+		return fmt.Errorf("command %q; want approve, reject, status, verify, stop, reset, or none to deliver", name)
 	}
 	dir, err := defaultDir()
 	if err != nil {
@@ -91,7 +93,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.yes, "yes", false, "approve without asking")
 	flags.BoolVar(&o.broken, "break", false, "deliver a version that fails under load")
 	flags.Usage = func() {
-		fmt.Fprintln(flags.Output(), "usage: quickstart [approve | reject | status | stop | reset] [flags]")
+		fmt.Fprintln(flags.Output(), "usage: quickstart [approve | reject | status | verify | stop | reset] [flags]")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {

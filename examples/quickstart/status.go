@@ -15,12 +15,19 @@ import (
 
 // openExisting is open, but of a directory where something was delivered.
 func openExisting(ctx context.Context, dir string) (*desk, error) {
-	if _, err := os.Stat(filepath.Join(dir, journalDir)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("nothing was delivered in %q yet", dir)
-	} else if err != nil {
+	if err := delivered(dir); err != nil {
 		return nil, err
 	}
 	return open(ctx, dir)
+}
+
+// delivered returns an error if nothing was delivered in a directory yet.
+func delivered(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, journalDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("nothing was delivered in %q yet", dir)
+	}
+	return err
 }
 
 // status prints what is live and how each delivery stands.
