@@ -3,7 +3,6 @@ package pipelinetest_test
 import (
 	"context"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock/penstock/pipeline"
-	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/stage"
 )
@@ -58,7 +56,7 @@ func TestReplayTellsTheSame(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			for _, way := range test.x.Ways(test.every) {
 				got := pipelinetest.Run(t, pipelinetest.Replay(test.x.Pipeline, way.Script, test.x.Others...))
-				if diff := cmp.Diff(plainLines(way.Timeline), plainLines(got.Timeline)); diff != "" {
+				if diff := cmp.Diff(pipelinetest.PlainLines(way.Timeline), pipelinetest.PlainLines(got.Timeline)); diff != "" {
 					t.Fatalf("told again, the story goes otherwise (-explored +told):\n%s\n%s%v", diff, way.Script, got.Timeline)
 				}
 			}
@@ -78,23 +76,20 @@ func newest() pipeline.Pipeline {
 	return named(makesImage, manager, pipeline.OnFailure{Of: in(place, "deploy"), Do: in(place, "back")})
 }
 
-var soon = regexp.MustCompile(`again in \d+m?s`)
-
-// plainLines returns what a timeline says by the second, but for how long what
-// waits does. What happens at one time in several runs or steps is in the order
-// of the text.
-func plainLines(t pipelinetest.Timeline) (lines []string) {
-	for _, l := range t.Lines {
-		if l.Event == journal.Waiting || strings.HasSuffix(l.Text, "found not done") { // which is not recorded
-			continue
-		}
-		words := soon.ReplaceAllString(l.Words(), "again")
-		words = strings.Replace(words, "expired", "rejected", 1) // which is how Replay has a gate expire
-		words = strings.Replace(words, "permitted: passed", "permitted", 1)
-		lines = append(lines, l.At.UTC().Format("15:04:05 ")+words)
+func TestACounterexampleIsConfirmed(t *testing.T) {
+	x := pipelinetest.Exploration{Pipeline: named(makesImage, in(productionPlace, "deploy"))}
+	got, err := x.Search()
+	if err != nil || got.Fault == nil {
+		t.Fatalf("explored %v, %v; want a fault", got, err)
 	}
-	slices.Sort(lines)
-	return lines
+	pipelinetest.Confirm(t, x, got.Fault).Tells("r1 stage build succeeded", "r1 stage deploy enters production")
+	told := *got.Fault
+	told.Timeline.Lines = append(slices.Clone(told.Timeline.Lines), pipelinetest.Line{At: told.Timeline.Begin, Run: "r1", Text: "wins"})
+	rec := new(reporter)
+	pipelinetest.ConfirmFor(t, rec, x, &told)
+	if want := `the counterexample says "09:00:00 r1 wins", and the executor does not do so`; !strings.Contains(rec.String(), want) {
+		t.Errorf("Confirm reports %q; want %q in it", rec, want)
+	}
 }
 
 func TestReplayRefuses(t *testing.T) {

@@ -14,3 +14,9 @@ func StandIn(s Story, p pipeline.Pipeline) pipeline.Pipeline {
 	l := &life{b: newBench(s, 0)}
 	return l.stand(p)
 }
+
+// ConfirmFor is Confirm, but reports to tb.
+func ConfirmFor(t *testing.T, tb testing.TB, x Exploration, c *Counterexample) { confirm(t, tb, x, c) }
+
+// PlainLines returns what a timeline says, to compare it with another.
+func PlainLines(t Timeline) []string { return plainLines(t) }
