@@ -93,19 +93,20 @@ type Explored struct {
 	States      int             // that were seen, no two the same
 	Transitions int             // between them
 	Depth       int             // most that has to happen to reach one of them
+	Paths       float64         // ways from the start to where nothing more can happen: exact up to 2⁵³, +Inf if something can happen over and over; 0 unless Complete
 	Complete    bool            // there are no others
 	Fault       *Counterexample // the shortest way to break a rule; nil if none was found
 }
 
-// String returns a line such as "412 states, 1377 transitions, depth 14, complete",
-// and the counterexample, if there is one.
+// String returns a line such as "412 states, 1377 transitions, depth 14, 5311
+// paths, complete", and the counterexample, if there is one.
 func (e Explored) String() string {
 	text := fmt.Sprintf("%d states, %d transitions, depth %d, ", e.States, e.Transitions, e.Depth)
 	switch {
 	case e.Fault != nil:
 		return text + "a rule is broken\n" + e.Fault.String()
 	case e.Complete:
-		return text + "complete"
+		return text + pathsText(e.Paths) + ", complete"
 	}
 	return text + "not complete: the bound was reached"
 }

@@ -19,7 +19,7 @@ func ExampleExploration() {
 	}.Search()
 	fmt.Println(got, err)
 	// Output:
-	// 6894 states, 13923 transitions, depth 16, complete <nil>
+	// 6894 states, 13923 transitions, depth 16, 3805383 paths, complete <nil>
 }
 
 // Somebody moves the gate behind the deployment.

@@ -16,9 +16,13 @@ type search struct {
 	plans  []*plan  // of Pipeline, then of Others
 	names  []string // of runs, in the order in which they start
 
-	seen  map[uint64]struct{} // hashes of states
-	steps []searchStep        // that led to each state, in the order in which they were found
-	seats map[place]*seat     // of the worlds that are still to be looked at
+	out   Explored
+	seen  map[uint64]int32 // places in steps of states, by their hashes
+	steps []searchStep     // that led to each state, in the order in which they were found
+	graph graph
+	next  []found         // what the states lead to that are looked at
+	seats map[place]*seat // of the worlds that are still to be looked at
+	moves []move          // memory of look
 
 	spare      []*world
 	spareSeats []*seat
@@ -34,7 +38,7 @@ type searchStep struct {
 }
 
 func newSearch(x Exploration) *search {
-	s := &search{x: x, things: new(things), seen: map[uint64]struct{}{}, seats: map[place]*seat{}}
+	s := &search{x: x, things: new(things), seen: map[uint64]int32{}, seats: map[place]*seat{}}
 	for nr, p := range x.pipelines() {
 		runs := 1
 		if nr == 0 {
@@ -66,63 +70,70 @@ type found struct {
 }
 
 func (s *search) run() Explored {
-	out := Explored{Complete: true, Depth: -1} // the ways to begin do not count
-	layer, next := []found{{-1, newWorld(s)}}, []found(nil)
-	var moves []move
-	for len(layer) > 0 && out.Complete {
+	s.out = Explored{Complete: true, Depth: -1} // the ways to begin do not count
+	for layer := []found{{-1, newWorld(s)}}; len(layer) > 0 && s.out.Complete; {
 		for _, at := range layer {
-			moves = at.w.moves(moves[:0])
-			for n, v := range moves {
-				w := at.w
-				if n < len(moves)-1 {
-					w = s.copy(at.w)
-				} else {
-					s.release(w)
-				}
-				w.do(v)
-				if at.id >= 0 {
-					out.Transitions++
-				}
-				if w.wrong != nil {
-					out.States, out.Depth, out.Complete = len(s.seen), out.Depth+1, false
-					out.Fault = s.explain(at.id, &v, w.wrong)
-					return out
-				}
-				if !s.isNew(w, &out) {
-					s.forget(w)
-					continue
-				}
-				s.keep(w)
-				next = append(next, found{int32(len(s.steps)), w})
-				s.steps = append(s.steps, searchStep{at.id, v})
-			}
-			if len(moves) == 0 {
-				s.release(at.w)
-				s.forget(at.w)
+			if s.look(at); s.out.Fault != nil {
+				break
 			}
 		}
-		if len(next) > 0 {
-			out.Depth++
+		if len(s.next) > 0 || s.out.Fault != nil {
+			s.out.Depth++
 		}
-		layer, next = next, layer[:0]
+		layer, s.next = s.next, layer[:0]
 	}
-	out.States = len(s.seen)
-	return out
+	if s.out.States = len(s.seen); s.out.Complete {
+		s.out.Paths = s.graph.paths()
+	}
+	return s.out
 }
 
-// isNew reports whether w is a state that was not seen before, and notes it,
-// unless the bound is reached.
-func (s *search) isNew(w *world, out *Explored) bool {
+// look has all happen to a state that may, up to what breaks a rule.
+func (s *search) look(at found) {
+	s.graph.next()
+	s.moves = at.w.moves(s.moves[:0])
+	for n, v := range s.moves {
+		w := at.w
+		if n < len(s.moves)-1 {
+			w = s.copy(at.w)
+		} else {
+			s.release(w)
+		}
+		w.do(v)
+		if at.id >= 0 {
+			s.out.Transitions++
+		}
+		if w.wrong != nil {
+			s.out.Complete, s.out.Fault = false, s.explain(at.id, &v, w.wrong)
+			return
+		}
+		s.note(w, searchStep{at.id, v})
+	}
+	if len(s.moves) == 0 {
+		s.release(at.w)
+		s.forget(at.w)
+	}
+}
+
+// note notes that a step leads to w, which is to be looked at if it is new. If
+// the bound is reached, it is not.
+func (s *search) note(w *world, by searchStep) {
 	h := w.hash()
-	if _, old := s.seen[h]; old {
-		return false
+	id, old := s.seen[h]
+	switch {
+	case old:
+		s.forget(w)
+	case len(s.seen) == s.x.States:
+		s.out.Complete = false
+		s.forget(w)
+		return
+	default:
+		id = int32(len(s.steps))
+		s.seen[h], s.steps = id, append(s.steps, by)
+		s.keep(w)
+		s.next = append(s.next, found{id, w})
 	}
-	if len(s.seen) >= s.x.States {
-		out.Complete = false
-		return false
-	}
-	s.seen[h] = struct{}{}
-	return true
+	s.graph.leads(id + 1)
 }
 
 // copy returns a copy of w for something to happen to it.
