@@ -18,7 +18,9 @@ import (
 // for a person, anything else about a run when that begins, and all the rest
 // when the story does.
 type Action struct {
+	place   string // in the file of a scenario; empty in Go
 	text    string
+	why     string // that is given
 	do      func(*bench) error
 	from    moment
 	after   time.Duration
@@ -41,29 +43,30 @@ const (
 	reached                    // the step is
 	ended                      // the step has, or the run, if there is no step
 	retriable                  // the run has ended, or the step waits for a person
+	previous                   // the action above it in the script came
 )
 
 func (m moment) String() string {
 	switch {
 	case m.what == begins && m.run == "":
-		return "the story begins"
+		return storyBegins.say()
 	case m.what == begins:
-		return m.run + " begins"
+		return runBegins.say(m.run)
 	case m.what == reached && m.round > 1:
-		return fmt.Sprintf("%s %s is reached for round %d", m.run, m.step, m.round)
+		return roundReached.say(m.run, m.step, m.round)
 	case m.what == reached:
-		return m.run + " " + m.step + " is reached"
+		return stepReached.say(m.run, m.step)
 	case m.what == ended && m.step != "":
-		return m.run + " " + m.step + " has ended"
+		return stepEnded.say(m.run, m.step)
 	case m.what == retriable:
-		return m.run + " has ended or " + m.step + " waits for a person"
+		return runRetriable.say(m.run, m.step)
 	}
-	return m.run + " has ended"
+	return runEnded.say(m.run)
 }
 
 // concerns reports whether m may be, now that e was recorded.
 func (m moment) concerns(e entry) bool {
-	if e.run != m.run {
+	if m.what == previous || e.run != m.run {
 		return false
 	}
 	switch m.what {
@@ -91,21 +94,54 @@ func (m moment) is(r pipeline.Run) bool {
 	return false
 }
 
-// String returns what is done, and when.
-func (a Action) String() string {
-	switch {
-	case a.clock != "":
-		return a.text + ", at " + a.clock
-	case a.after > 0:
-		return fmt.Sprintf("%s, %s after %v", a.text, span(a.after), a.from)
+// where returns where a stands, if it is the n-th of the script.
+func (a *Action) where(n int) string {
+	if a.place != "" {
+		return a.place
 	}
-	return fmt.Sprintf("%s, when %v", a.text, a.from)
+	return fmt.Sprintf("line %d of the script", n)
+}
+
+// String returns what is done, and when, in words.
+func (a Action) String() string {
+	text := a.text + ", " + a.when()
+	if a.why != "" {
+		text += ": " + freeText(a.why)
+	}
+	if a.refused {
+		text += refusal
+	}
+	if a.reason != "" {
+		text += ": " + freeText(a.reason)
+	}
+	return text
+}
+
+func (a Action) when() string {
+	switch {
+	case a.clock != "" && a.after > 0:
+		return whenAfter.say(a.after, verbatim(a.clock))
+	case a.clock != "":
+		return whenAt.say(verbatim(a.clock))
+	case a.from.what == previous:
+		return whenLater.say(a.after)
+	case a.after > 0:
+		return whenAfter.say(a.after, a.from)
+	}
+	return whenIt.say(a.from)
 }
 
 // At lets a come at a time on the clock on the wall, in the zone of the story:
 // "14:20", "Tue 14:20" or "2026-03-12 14:20". Without a date it is the first
-// such time since the story began.
+// such time since the story began or, in a Story that is InOrder, since the
+// action above it came.
 func (a Action) At(clock string) Action { a.clock = clock; return a }
+
+// Later lets a come a time after the action above it in the script came.
+func (a Action) Later(d time.Duration) Action {
+	a.from, a.after = moment{what: previous, run: a.from.run}, d
+	return a
+}
 
 // After lets a come later by d than it would.
 func (a Action) After(d time.Duration) Action { a.after = d; return a }
@@ -147,7 +183,7 @@ func (a *Action) fixed(begin time.Time) (due time.Time, ok bool, err error) {
 		due, err = onWall(a.clock, begin)
 		return due.Add(a.after), true, err
 	}
-	return begin.Add(a.after), a.from.run == "", nil
+	return begin.Add(a.after), a.from == moment{}, nil
 }
 
 // judge returns what is wrong with how a went.

@@ -72,7 +72,36 @@ func newBench(s Story, crash int) *bench {
 		due, set, _ := a.fixed(s.Begin) // check has seen the error
 		b.cues = append(b.cues, cue{Action: a, line: i + 1, due: due, set: set})
 	}
+	b.prompt(1, s.Begin)
 	return b
+}
+
+// prompt sets the time of the n-th line of the script if that counts from now,
+// when the line above it has come.
+func (b *bench) prompt(n int, now time.Time) {
+	i := slices.IndexFunc(b.cues, func(c cue) bool { return c.line == n })
+	if i < 0 {
+		return
+	}
+	c := &b.cues[i]
+	switch {
+	case b.InOrder && c.clock != "":
+		due, err := onWall(c.clock, now.In(b.Begin.Location()))
+		if err != nil {
+			b.blame(fmt.Errorf("%s, %v: comes late, at %s", c.where(n), c.Action, now.In(b.Begin.Location()).Format("2006-01-02 15:04")))
+		}
+		c.due = due.Add(c.after)
+	case c.clock == "" && c.from.what == previous:
+		c.set, c.due = true, now.Add(c.after)
+	}
+}
+
+// upcoming returns what of the script may come next.
+func (b *bench) upcoming() []cue {
+	if b.InOrder {
+		return b.cues[:min(1, len(b.cues))]
+	}
+	return b.cues
 }
 
 func (b *bench) ring() {
@@ -186,19 +215,21 @@ func (b *bench) listen(fresh []entry) {
 // perform does the first action that is due, and reports whether there was one.
 func (b *bench) perform() bool {
 	now := time.Now()
-	i := slices.IndexFunc(b.cues, func(c cue) bool { return c.set && !c.due.After(now) })
+	i := slices.IndexFunc(b.upcoming(), func(c cue) bool { return c.set && !c.due.After(now) })
 	if i < 0 {
 		return false
 	}
 	c := b.cues[i]
 	b.cues = slices.Delete(b.cues, i, i+1)
+	b.tale.cue = c.line
 	err := c.do(b)
+	b.prompt(c.line+1, now)
 	if err != nil {
 		why := strings.TrimPrefix(err.Error(), pipeline.ErrRefused.Error()+": ")
 		b.book.note(Line{Run: c.from.run, Text: c.text + ", refused: " + why})
 	}
 	if err := c.judge(err); err != nil {
-		b.blame(fmt.Errorf("line %d of the script: %w", c.line, err))
+		b.blame(fmt.Errorf("%s: %w", c.where(c.line), err))
 	}
 	return true
 }
@@ -208,7 +239,7 @@ func (b *bench) next() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	next := b.rebirth
-	for _, c := range b.cues {
+	for _, c := range b.upcoming() {
 		if c.set && (next.IsZero() || c.due.Before(next)) {
 			next = c.due
 		}
@@ -225,8 +256,8 @@ func (b *bench) close() {
 			b.blame(err)
 		}
 	}
-	for _, c := range b.cues {
-		b.blame(fmt.Errorf("line %d of the script never came: %v", c.line, c.Action))
+	for _, c := range b.upcoming() {
+		b.blame(fmt.Errorf("%s never came: %v", c.where(c.line), c.Action))
 	}
 	byName := func(x, y Stage) int { return cmp.Or(cmp.Compare(x.Run, y.Run), cmp.Compare(x.Name, y.Name)) }
 	for _, s := range slices.SortedFunc(maps.Keys(b.faults), byName) {

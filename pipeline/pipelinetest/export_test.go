@@ -9,6 +9,9 @@ import (
 // RunFor is Run, but reports to tb.
 func RunFor(t *testing.T, tb testing.TB, s Story) *Result { return run(t, tb, s, 0) }
 
+// ParseAction returns the Action of a line of a scenario.
+var ParseAction = parseAction
+
 // StandIn returns p as the executor of a story gets it.
 func StandIn(s Story, p pipeline.Pipeline) pipeline.Pipeline {
 	l := &life{b: newBench(s, 0)}

@@ -12,19 +12,22 @@ import (
 // Crash lets the executor die, as by kill -9, and another one take its place
 // after a time.
 func Crash(down time.Duration) Action {
-	return Action{text: "the executor dies", do: func(b *bench) error { b.life.die(down); return nil }}
+	text := lineDies.say()
+	if down > 0 {
+		text = lineDiesFor.say(down)
+	}
+	return Action{text: text, do: func(b *bench) error { b.life.die(down); return nil }}
 }
 
 // Measure lets a metric of the release that a run delivers be value from then
 // on, for the bakes that watch it.
 func Measure(run, metric string, value float64) Action {
-	text := fmt.Sprintf("%s is %g", metric, value)
 	return Action{
-		text: text + " for " + run,
+		text: lineMeasure.say(metric, value, run),
 		from: moment{what: begins, run: run},
 		do: func(b *bench) error {
 			b.measure(run, metric, value)
-			b.book.note(Line{Run: run, Text: text})
+			b.book.note(Line{Run: run, Text: fmt.Sprintf("%s is %g", metric, value)})
 			return nil
 		},
 	}
@@ -40,14 +43,18 @@ type Stage struct {
 
 // Fails lets the stage do its work and find something wrong; why says what.
 func (s Stage) Fails(why string) Action {
-	return s.fault("fails", func(*life, context.Context, work) (stage.Output, error) {
+	return s.fault(lineFails.say(s.Run, s.Name), why, func(*life, context.Context, work) (stage.Output, error) {
 		return stage.Output{}, stage.Failf("%s", why)
 	})
 }
 
 // Errors lets the stage be unable to do its work, this many calls in a row.
 func (s Stage) Errors(times int, why string) Action {
-	a := s.fault(fmt.Sprintf("errors %d×", times), func(*life, context.Context, work) (stage.Output, error) {
+	text := lineErrors.say(s.Run, s.Name, times)
+	if times == 1 {
+		text = lineErrs.say(s.Run, s.Name)
+	}
+	a := s.fault(text, why, func(*life, context.Context, work) (stage.Output, error) {
 		return stage.Output{}, errors.New(why)
 	})
 	once := a.do
@@ -65,14 +72,14 @@ func (s Stage) Errors(times int, why string) Action {
 
 // Asks lets the stage wait for a person to retry or to override it.
 func (s Stage) Asks(why string) Action {
-	return s.fault("asks", func(*life, context.Context, work) (stage.Output, error) {
+	return s.fault(lineAsks.say(s.Run, s.Name), why, func(*life, context.Context, work) (stage.Output, error) {
 		return stage.Output{Ask: why}, nil
 	})
 }
 
 // Hangs lets the stage not end before its context does.
 func (s Stage) Hangs() Action {
-	return s.fault("hangs", func(_ *life, ctx context.Context, _ work) (stage.Output, error) {
+	return s.fault(lineHangs.say(s.Run, s.Name), "", func(_ *life, ctx context.Context, _ work) (stage.Output, error) {
 		<-ctx.Done()
 		return stage.Output{}, context.Cause(ctx)
 	})
@@ -80,13 +87,13 @@ func (s Stage) Hangs() Action {
 
 // Panics lets the hook of the stage panic.
 func (s Stage) Panics(value any) Action {
-	return s.fault("panics", func(*life, context.Context, work) (stage.Output, error) { panic(value) })
+	return s.fault(linePanics.say(s.Run, s.Name), fmt.Sprint(value), func(*life, context.Context, work) (stage.Output, error) { panic(value) })
 }
 
 // Crashes lets the executor die after the stage has done its work and before
 // that is recorded. Another executor takes its place at once.
 func (s Stage) Crashes() Action {
-	return s.fault("crashes", func(l *life, _ context.Context, do work) (stage.Output, error) {
+	return s.fault(lineCrashes.say(s.Run, s.Name), "", func(l *life, _ context.Context, do work) (stage.Output, error) {
 		defer l.die(0)
 		return do()
 	})
@@ -98,8 +105,8 @@ type work func() (stage.Output, error)
 // A fault is what happens to a call of a stage instead.
 type fault func(l *life, ctx context.Context, do work) (stage.Output, error)
 
-func (s Stage) fault(verb string, f fault) Action {
-	a := Action{text: fmt.Sprintf("%s %s %s", s.Run, s.Name, verb)}
+func (s Stage) fault(text, why string, f fault) Action {
+	a := Action{text: text, why: why}
 	a.do = func(b *bench) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()

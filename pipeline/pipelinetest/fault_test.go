@@ -121,6 +121,7 @@ func TestWhatCanHappen(t *testing.T) {
 			got := pipelinetest.Run(t, tt.story)
 			got.Run("r1").Want(tt.ends)
 			got.Tells(tt.tells...)
+			sameInWords(t, tt.story, got)
 			if held := got.Environments["production"].Holder.Run; held != "" {
 				t.Errorf("%s still holds production; want it given back (E1)", held)
 			}

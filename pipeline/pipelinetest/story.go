@@ -21,6 +21,7 @@ type Story struct {
 	Begin     time.Time     // at or after the year 2000; its zone is that of the timeline; zero means Monday 3 January 2000 09:00 UTC
 	Lasts     time.Duration // ends the story while runs wait; 0 means two weeks
 	Script    []Action      // in the order in which they are told; what is due at one time is done in this order
+	InOrder   bool          // no Action comes before the one above it in Script, and At counts from when that came
 
 	Stubs    map[string]Stub      // by name of stage; without "[item]" for a stage in a ForEach, unless it is about one item
 	Real     []string             // names of stages of which the hook itself is called
@@ -60,30 +61,37 @@ func Run(t testing.TB, s Story) *Result {
 	return run(bubbled(t), t, s, 0)
 }
 
-// run plays s and reports to tb. The executor crashes at its crash-th write; 0
-// means that it does not.
+// run plays s and reports to tb.
 func run(t *testing.T, tb testing.TB, s Story, crash int) *Result {
 	t.Helper()
 	tb.Helper()
-	if err := s.check(); err != nil {
+	r, err := play(t, s, crash)
+	if r == nil {
 		tb.Fatalf("pipelinetest: %v", err)
+	}
+	r.t = tb
+	if err != nil {
+		r.errorf("pipelinetest: %v", err)
+	}
+	return r
+}
+
+// play plays s. The executor crashes at its crash-th write; 0 means that it does
+// not. It returns no Result if there are mistakes in s.
+func play(t *testing.T, s Story, crash int) (r *Result, err error) {
+	if err := s.check(); err != nil {
+		return nil, err
 	}
 	s.Begin = s.begin()
 	s.Lasts = cmp.Or(s.Lasts, twoWeeks)
 	if s.Platform == nil {
 		s.Platform = new(stagetest.Platform)
 	}
-	var r *Result
-	var err error
 	synctest.Test(t, func(*testing.T) {
 		time.Sleep(time.Until(s.Begin))
 		r, err = newBench(s, crash).play()
 	})
-	r.t = tb
-	if err != nil {
-		r.errorf("pipelinetest: %v", err)
-	}
-	return r
+	return r, err
 }
 
 func (s *Story) begin() time.Time {
@@ -138,7 +146,7 @@ func (s *Story) check() error {
 	}
 	for i := range s.Script {
 		if _, _, err := s.Script[i].fixed(s.begin()); err != nil {
-			refuse("line %d of the script, %v: %w", i+1, &s.Script[i], err)
+			refuse("%s, %v: %w", s.Script[i].where(i+1), &s.Script[i], err)
 		}
 	}
 	return errors.Join(errs...)

@@ -164,8 +164,8 @@ func TestStoriesThatAreWrong(t *testing.T) {
 		{"an action before its cause", script(start.After(-time.Hour)), "after -1h0m0s; want 0 or more"},
 		{"a run without a name", script(pipelinetest.Start("shop", pipeline.Trigger{})), `a run of "shop" without a Key`},
 		{"a pipeline that is none", script(pipelinetest.Start("shoo", pipeline.Trigger{Key: "r1"})), `no pipeline "shoo"`},
-		{"an action that is refused", script(start, bob.Overrides("r1", "", "release")), "line 2 of the script: bob overrides r1 [release], when r1 begins: pipeline: refused"},
-		{"one that is not, and should be", script(start.Refused("no")), "line 1 of the script: nobody starts shop as r1, when the story begins: done; want it refused"},
+		{"an action that is refused", script(start, bob.Overrides("r1", "", "release")), "line 2 of the script: bob overrides r1 release, when r1 begins: pipeline: refused"},
+		{"one that is not, and should be", script(start.Refused("no")), "line 1 of the script: nobody starts shop as r1, when the story begins; refused: no: done; want it refused"},
 		{"one refused for another reason", script(start, bob.Overrides("r1", "", "release").Refused("frozen")), `want a reason with "frozen"`},
 		{"one that never comes", script(start, ann.Approves("r2", "release").After(90*time.Minute)), "line 2 of the script never came: ann approves r2 release, 1h 30m after r2 release is reached"},
 		{"a fault that never comes", script(start, pipelinetest.Stage{Run: "r1", Name: "canary"}.Errors(2, "down")), "stage canary of r1 was called too seldom for 2 of the faults"},
@@ -184,4 +184,18 @@ func TestStoriesThatAreWrong(t *testing.T) {
 
 func script(actions ...pipelinetest.Action) func(*pipelinetest.Story) {
 	return func(s *pipelinetest.Story) { s.Script = actions }
+}
+
+// In Go, what comes later than the line above does so out of order too.
+func TestLater(t *testing.T) {
+	got := pipelinetest.Run(t, pipelinetest.Story{Pipelines: []pipeline.Pipeline{shop()}, Script: []pipelinetest.Action{
+		pipelinetest.Start("shop", pipeline.Trigger{Key: "r1"}).Later(time.Minute),
+		ann.Cancels("r1", "no").WhenReached("r1", "release").After(time.Hour),
+		pipelinetest.Start("shop", pipeline.Trigger{Key: "r2"}).Later(time.Minute),
+		pipelinetest.Start("shop", pipeline.Trigger{Key: "r3"}),
+	}})
+	got.Tells("r3 shop started", "r1 shop started", "r1 canceled", "r2 shop started")
+	if began := got.Run("r2").Began.Sub(got.Timeline.Begin); began != time.Hour+2*time.Minute {
+		t.Errorf("r2 began after %v; want 1h2m, a minute after r1 was canceled", began)
+	}
 }

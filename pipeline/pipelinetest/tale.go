@@ -14,6 +14,7 @@ import (
 type tale struct {
 	Timeline
 	cast *cast
+	cue  int            // of the script that came last
 	last map[Stage]call // of each stage
 }
 
@@ -29,7 +30,10 @@ func (t *tale) begin(at time.Time, c *cast) {
 	t.Begin, t.cast, t.last = at, c, map[Stage]call{}
 }
 
-func (t *tale) add(l Line) { t.Lines = append(t.Lines, l) }
+func (t *tale) add(l Line) {
+	l.Cue = t.cue
+	t.Lines = append(t.Lines, l)
+}
 
 // tell adds the line of an event, if it has one.
 func (t *tale) tell(e entry) {

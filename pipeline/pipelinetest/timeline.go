@@ -18,6 +18,7 @@ type Line struct {
 	Text string // for people, such as "waiting for approval: 0 of 2 approvals from release-managers"
 
 	Event journal.Kind // that was recorded; empty for what the script alone knows
+	Cue   int          // the action of the script that came last, counted from 1; 0 if none had
 }
 
 // plain returns what l says in words with one space between them.
@@ -38,8 +39,12 @@ type Timeline struct {
 // with the time on the clock on the wall, the time since the story began, the
 // run and the step. The first line has the date.
 func (t Timeline) String() string {
+	return t.Begin.Format("Monday 2 January 2006, ") + t.Begin.Location().String() + "\n" + t.table()
+}
+
+// table returns the lines without the date.
+func (t Timeline) table() string {
 	var text strings.Builder
-	fmt.Fprintln(&text, t.Begin.Format("Monday 2 January 2006, ")+t.Begin.Location().String())
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, l := range t.Lines {
 		at := l.At.In(t.Begin.Location())
