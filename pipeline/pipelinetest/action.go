@@ -102,7 +102,8 @@ func (a *Action) where(n int) string {
 	return fmt.Sprintf("line %d of the script", n)
 }
 
-// String returns what is done, and when, in words.
+// String returns what is done, and when, as a line of the script of a scenario:
+// see [Scenarios].
 func (a Action) String() string {
 	text := a.text + ", " + a.when()
 	if a.why != "" {

@@ -21,6 +21,9 @@
 //		r1.Never("deploy")
 //	}
 //
+// A story can also be told in a text file, which a release engineer reads as what
+// the pipeline is to do: see [Scenarios].
+//
 // [Explore] tries all that may happen to runs of a pipeline, and [Mutate] tries the
 // tests: it takes a gate away, widens a window, swaps two steps, and says which
 // of these mistakes nobody would notice.

@@ -12,6 +12,17 @@ func RunFor(t *testing.T, tb testing.TB, s Story) *Result { return run(t, tb, s,
 // ParseAction returns the Action of a line of a scenario.
 var ParseAction = parseAction
 
+// ParseScenario returns the story of a text, and the text with a timeline in it.
+func ParseScenario(text string, base Story) (s Story, tell func(Timeline) string, err error) {
+	sc, err := parseScenario("story.txt", text, base)
+	return sc.story, sc.tell, err
+}
+
+// PlayScenario is what Scenarios does with one file, but reports to tb.
+func PlayScenario(t *testing.T, tb testing.TB, file string, update bool, base Story) {
+	playScenario(t, tb, file, update, base)
+}
+
 // StandIn returns p as the executor of a story gets it.
 func StandIn(s Story, p pipeline.Pipeline) pipeline.Pipeline {
 	l := &life{b: newBench(s, 0)}

@@ -50,6 +50,19 @@ const (
 	runRetriable form = "RUN has ended or STEP waits for a person"
 )
 
+// What stands before the script.
+const (
+	setBegins    form = "the story begins TIME"
+	setLasts     form = "the story lasts SPAN"
+	setPipeline  form = "the pipeline is PIPELINES"
+	setPipelines form = "the pipelines are PIPELINES"
+	setIsIn      form = "PERSON is in GROUPS"
+	setAreIn     form = "PERSONS are in GROUPS"
+	setTakes     form = "STAGE takes SPAN"
+	setGives     form = "STAGE gives VALUE: JSON"
+	setMetric    form = "METRIC is NUMBER"
+)
+
 var (
 	lineForms = []form{
 		lineStarts, lineNobody, lineApproves, lineObjects, lineCancels, lineRetries, lineOverrides, lineMeasure,
@@ -58,11 +71,12 @@ var (
 	partForms   = []form{partCause, partAnCause, partKind, partChanges, partParams, partArtifacts}
 	whenForms   = []form{whenIt, whenAfter, whenLater, whenAt}
 	momentForms = []form{storyBegins, runBegins, stepReached, roundReached, runEnded, stepEnded, runRetriable}
+	setForms    = []form{setBegins, setLasts, setPipeline, setPipelines, setIsIn, setAreIn, setTakes, setGives, setMetric}
 )
 
 // reserved has the words that forms are made of. A name that is one of them is
 // quoted.
-var reserved = literals(lineForms, partForms, whenForms, momentForms)
+var reserved = literals(lineForms, partForms, whenForms, momentForms, setForms)
 
 func literals(lists ...[]form) map[string]bool {
 	words := map[string]bool{"and": true, "refused": true}
