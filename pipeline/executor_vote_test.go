@@ -210,6 +210,27 @@ func TestAVoteCastWhileTheGateIsAskedIsSeen(t *testing.T) { // G1
 	})
 }
 
+// An answer is of the votes that it was asked with. One that is recorded meanwhile
+// has the gate asked anew, or a gate would pass against an objection that was
+// acknowledged.
+func TestAnObjectionWhileTheGateIsAskedCounts(t *testing.T) { // G3, I12
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(pipeline.Gate{Name: "release", Require: slow{approval.Quorum{Anyone: true}, 10 * time.Second}})
+		serve(t, x)
+		id := start(t, x, "")
+		pass(20 * time.Second)
+		vote(t, x, id, "release", "ann")
+		pass(5 * time.Second) // her approval is being looked at
+		v := ballot(t, x, id, "release", "ann")
+		v.Approve = false
+		if err := x.Vote(t.Context(), id, "release", v); err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Minute)
+		wantStep(t, x, id, "release", pipeline.Waiting)
+	})
+}
+
 // slow is a quorum that takes its time to answer.
 type slow struct {
 	approval.Quorum

@@ -239,6 +239,7 @@ func (m *Machine) step(i int32, e *journal.Event) error {
 			}
 			m.votes[d.ID] = true
 		}
+		s.asked, s.stale = 0, false // the answer under way is of what was voted before
 		m.push(i)
 	case journal.Passed:
 		return m.passed(i, e)
