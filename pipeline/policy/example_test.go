@@ -132,3 +132,17 @@ func ExampleAround() {
 	// release → prepare fails → clean-up begins true
 	// without the gate: false
 }
+
+// A release that is known by name: what comes after what, and what it is about.
+func ExampleChain() {
+	p := shop(deploy(staging, "stage"), pipeline.Parallel{in(staging, "smoke"), ask("release", two)}, deploy(production, "deploy"))
+	fmt.Println(policy.Require(p,
+		policy.Chain{"stage", "smoke", "release", "deploy"},
+		policy.Flow{"stage": image, "smoke": image, "release": image, "deploy": image},
+		policy.Placed{},
+	))
+	// Output:
+	// pipeline "shop" breaks a policy:
+	// 	steps[1][1]: "release": want "smoke" to have ended well before
+	// 		way: stage → release is reached
+}
