@@ -19,9 +19,9 @@ func (r Chain) Check(p pipeline.Pipeline) error {
 	t := treeOf(p)
 	var found []*Violation
 	for k, name := range r {
-		i, ok := t.find(name)
-		if !ok {
-			found = append(found, &Violation{Pipeline: p.Name, Rule: fmt.Sprintf("a step %q", name), Reason: "there is none, or more than one"})
+		v, i := t.one(name)
+		if i < 0 {
+			found = append(found, v)
 			continue
 		}
 		if k == 0 {
@@ -30,8 +30,28 @@ func (r Chain) Check(p pipeline.Pipeline) error {
 		before := r[k-1]
 		way, around := t.around(i, func(m Mark) bool { return !m.Begun && pipeline.Name(m.Step) == before })
 		if around {
-			found = append(found, &Violation{Pipeline: p.Name, Path: t.at[i].path, Step: name, Rule: fmt.Sprintf("%q to have ended well before", before), Way: way})
+			v.Rule, v.Way = fmt.Sprintf("%q to have ended well before", before), way
+			found = append(found, v)
 		}
 	}
 	return broken(found)
+}
+
+// one returns the index of the one step with a name, and a violation to be filled
+// in about it; or -1, and the violation that there is none.
+func (t *tree) one(name string) (*Violation, int) {
+	v := &Violation{Pipeline: t.pipeline.Name}
+	i, ok := t.find(name)
+	if !ok {
+		v.Rule, v.Reason = fmt.Sprintf("a step %q", name), "there is none, or more than one"
+		return v, -1
+	}
+	v.Path, v.Step = t.at[i].path, name
+	switch s := t.at[i].step.(type) {
+	case pipeline.Stage:
+		v.Where = s.Environment.Name
+	case pipeline.Gate:
+		v.Where = s.Environment.Name
+	}
+	return v, i
 }

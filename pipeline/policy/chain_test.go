@@ -1,11 +1,13 @@
 package policy_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/policy"
+	"github.com/penstock/penstock/stage"
 )
 
 // wants checks a rule, and that it says what is wanted, or nothing.
@@ -70,6 +72,35 @@ func TestFlow(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, flow, tt.want) })
 	}
+}
+
+func TestSays(t *testing.T) {
+	says := policy.Says{"release": `2 approvals from group "release-managers"`, "soak": "watch of nothing"}
+	soak := do("soak")
+	soak.Run = text("watch of nothing")
+	less := soak
+	less.Run = text("watch of less")
+	for _, tt := range []struct {
+		name string
+		p    pipeline.Pipeline
+		want string
+	}{
+		{"word for word", shop(soak, ask("release", two)), ""},
+		{"a stage that says something else", shop(less, ask("release", two)), `"soak": want "watch of nothing"; it says "watch of less"`},
+		{"a gate that says something else", shop(soak, ask("release", open)), `"release": want "2 approvals from group \"release-managers\""; it says "gate.Func"`},
+		{"a step that is missing", shop(soak), `want a step "release"; there is none, or more than one`},
+		{"what says nothing", shop(soak, when("release", do("ship"))), `it says ""`},
+	} {
+		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, says, tt.want) })
+	}
+}
+
+// text is a hook that says so.
+type text string
+
+func (x text) Describe() string { return string(x) }
+func (text) Run(context.Context, stage.Input) (stage.Output, error) {
+	return stage.Output{}, nil
 }
 
 func TestPlaced(t *testing.T) {

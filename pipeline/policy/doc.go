@@ -16,8 +16,8 @@
 //
 // Most rules are [Condition] values for [Each] stage of some environments. Make
 // others of them with [All], [Any] and [Not], and your own with [After], [That]
-// and [Func], over the same walk: [Around]. [Chain] and [Flow] know the steps by
-// name: what comes after what, and what each is about.
+// and [Func], over the same walk: [Around]. [Chain], [Flow] and [Says] know the
+// steps by name: what comes after what, what each is about, and what it does.
 //
 // # What is proved
 //

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -18,18 +17,17 @@ func (r Flow) Check(p pipeline.Pipeline) error {
 	t := treeOf(p)
 	var found []*Violation
 	for _, name := range slices.Sorted(maps.Keys(r)) {
-		i, ok := t.find(name)
-		if !ok {
-			found = append(found, &Violation{Pipeline: p.Name, Rule: fmt.Sprintf("a step %q", name), Reason: "there is none, or more than one"})
+		v, i := t.one(name)
+		if i < 0 {
+			found = append(found, v)
 			continue
 		}
-		v := &Violation{Pipeline: p.Name, Path: t.at[i].path, Step: name}
 		verb, got := "consumes", []string(nil)
 		switch s := t.at[i].step.(type) {
 		case pipeline.Stage:
-			got, v.Where = s.Consumes, s.Environment.Name
+			got = s.Consumes
 		case pipeline.Gate:
-			verb, got, v.Where = "decides on", s.Subject, s.Environment.Name
+			verb, got = "decides on", s.Subject
 		}
 		if len(lacking(r[name], got)) > 0 || len(lacking(got, r[name])) > 0 {
 			v.Rule, v.Reason = listed(r[name]), "it "+verb+" "+listed(got)
