@@ -41,7 +41,7 @@ func (m *Machine) CopyTo(c *Machine) {
 	if m.prog == nil {
 		c.extra = slices.Clone(m.extra) // kinds of nodes show late
 	}
-	c.Artifacts, c.Values = maps.Clone(m.Artifacts), maps.Clone(m.Values)
+	m.lent, c.lent = true, true
 	c.carried, c.used, c.votes = maps.Clone(m.carried), maps.Clone(m.used), maps.Clone(m.votes)
 }
 

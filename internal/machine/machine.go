@@ -29,6 +29,7 @@ type Machine struct {
 	For        string          // what the run as a whole waits for
 	Artifacts  artifact.Set    // produced so far, or given by the trigger
 	Values     map[string]json.RawMessage
+	lent       bool // Artifacts and Values are those of a copy too
 
 	prog   *Program // nil: the events are only kept in books
 	names  map[string]int32

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -114,6 +115,9 @@ func (m *Machine) done(i int32, e *journal.Event) error {
 // take keeps what stage i gave.
 func (m *Machine) take(i int32, d *journal.Result) {
 	m.states[i].reason = d.Summary
+	if m.lent && len(d.Artifacts)+len(d.Values) > 0 {
+		m.Artifacts, m.Values, m.lent = maps.Clone(m.Artifacts), maps.Clone(m.Values), false
+	}
 	for _, a := range d.Artifacts {
 		if m.Artifacts == nil {
 			m.Artifacts = artifact.Set{}
