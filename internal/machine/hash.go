@@ -1,6 +1,10 @@
 package machine
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/penstock/penstock/artifact"
+)
 
 // Hash returns a number by which m goes on, mixed with seed. Machines of one
 // program that go on in the same way, as long as the clock stands still, have
@@ -18,8 +22,8 @@ func (m *Machine) Hash(seed uint64) uint64 {
 	for i := range m.envs {
 		e := &m.envs[i]
 		h = Mix(h, pack(e.held, e.queued, e.righted), uint64(uint32(e.remaining))|uint64(uint32(e.bad))<<32)
-		for range e.previous {
-			h = Mix(h, 1, 0)
+		if len(e.previous) > 0 {
+			h = hashSet(h, e.previous)
 		}
 	}
 	for _, o := range m.overridden {
@@ -35,13 +39,34 @@ func (m *Machine) Hash(seed uint64) uint64 {
 // hashes of its entries are added up.
 func (m *Machine) hashFacts(h uint64) uint64 {
 	var sum uint64
-	for name, a := range m.Artifacts {
-		sum += mixText(mixText(1, name), a.Digest.String())
-	}
 	for name, v := range m.Values {
 		sum += mixText(mixText(2, name), string(v))
 	}
-	return Mix(h, sum, 3)
+	return Mix(hashSet(h, m.Artifacts), sum, 3)
+}
+
+func hashSet(h uint64, set artifact.Set) uint64 {
+	var sum uint64
+	for name, a := range set {
+		sum += mixText(mixText(1, name), a.Digest.String())
+	}
+	return Mix(h, sum, 1)
+}
+
+// Hash returns a number by which runs go on that enter e or leave it, mixed with
+// seed. Times count only as to which run was started later.
+func (e *Environment) Hash(seed uint64) uint64 {
+	h := mixText(mixText(mixText(seed, e.Holder.Run), e.Release.Run), e.found.Run)
+	if e.Live != nil {
+		h = hashSet(h, e.Live)
+	}
+	for _, v := range e.Queue {
+		h = mixText(h, v.Run)
+	}
+	if last := e.last(); last != nil {
+		h = mixText(Mix(h, 1, 2), last.Run)
+	}
+	return h
 }
 
 func (s *state) hash(h uint64) uint64 {

@@ -18,6 +18,10 @@ import (
 // a stage could begin there, and may be silent for as long as they like. What
 // happens in one run happens at once, up to where it needs something from outside;
 // runs alternate there.
+//
+// A stage of package rollout that succeeds makes live what it would deploy, so an
+// older release does not take the place of a newer one. What other stages make
+// live is not known.
 type Exploration struct {
 	Pipeline pipeline.Pipeline
 	Others   []pipeline.Pipeline // one run of each is started too, at any point; environments of one name are one environment

@@ -241,7 +241,7 @@ func (w *world) answer(k int, v move) {
 	put := func(kind journal.Kind, data any) { w.put(k, w.about(k, kind, v.node, data)) }
 	switch v.outcome {
 	case Succeeds:
-		put(journal.Done, nil)
+		w.succeed(k, v.node, false)
 	case Fails:
 		put(journal.Failed, whyFails)
 	case Errs:
@@ -282,7 +282,7 @@ func (w *world) answer(k int, v move) {
 		}
 		w.put(k, e)
 	case FoundDone:
-		put(journal.Done, foundDone)
+		w.succeed(k, v.node, true)
 	case FoundNotDone:
 		if w.told != nil {
 			w.told.say(Line{Run: w.s.names[k], Kind: "stage", Step: m.Node(v.node).Name, Text: "found not done"})
@@ -294,9 +294,11 @@ func (w *world) answer(k int, v move) {
 // start begins run k.
 func (w *world) start(k int, pl *plan) {
 	*w.own(k) = seat{plan: pl, m: machine.New(w.s.names[k], pl.prog)}
-	w.put(k, journal.Event{Time: w.now(), Kind: journal.Began, Data: &journal.Beginning{
-		Pipeline: pl.prog.Pipeline, Definition: pl.prog.Definition, Actor: somebody,
-	}})
+	began := &journal.Beginning{Pipeline: pl.prog.Pipeline, Definition: pl.prog.Definition, Actor: somebody}
+	if w.live() {
+		began.Artifacts = given(w.s.names[k], pl.given)
+	}
+	w.put(k, journal.Event{Time: w.now(), Kind: journal.Began, Data: began})
 	w.claim(k)
 }
 

@@ -16,6 +16,7 @@ type role struct {
 	wayOut   bool      // it is in a Do
 	consumes artifacts // of a stage; of a gate, those that it decides on
 	produces artifacts
+	deploys  stage.Runner // of a stage that does; see via
 	outcomes []Outcome
 }
 
@@ -38,11 +39,12 @@ type plan struct {
 	parts  map[string]*role // by name of step
 	static []*role          // by node, as far as they are in prog
 	gated  artifacts        // some gate decides on
+	given  []string         // artifacts that are there before a run
 	only   map[string][]Outcome
 }
 
 func newPlan(p pipeline.Pipeline, nr, runs int, shared *things, only map[string][]Outcome) *plan {
-	pl := &plan{things: shared, nr: nr, runs: runs, prog: p.Program(), parts: map[string]*role{}, only: only}
+	pl := &plan{things: shared, nr: nr, runs: runs, prog: p.Program(), parts: map[string]*role{}, given: p.Given, only: only}
 	m := machine.New("", pl.prog)
 	for i := range int32(m.Size()) {
 		n := m.Node(i)
@@ -78,6 +80,7 @@ func (pl *plan) make(n *machine.Node) *role {
 	case *pipeline.Stage:
 		p.tier, p.watches = s.Environment.Tier, stage.Watches(s.Run)
 		p.consumes, p.produces = pl.set(s.Consumes), pl.set(s.Produces)
+		p.deploys = via(s.Run, obedient)
 		p.outcomes = outcomesOf["stage"]
 	case *pipeline.Gate:
 		p.outcomes = outcomesOf["gate"]

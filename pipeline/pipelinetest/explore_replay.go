@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/stage"
+	"github.com/penstock/penstock/stage/stagetest"
 )
 
 // Replay returns the story in which just that happens to runs of p and others
@@ -24,11 +24,11 @@ import (
 // out, for the script says when they are over.
 func Replay(p pipeline.Pipeline, script string, others ...pipeline.Pipeline) Story {
 	all := append([]pipeline.Pipeline{p}, others...)
-	r := &replay{given: map[string][]string{}}
+	r := &replay{given: map[string][]string{}, platform: new(stagetest.Platform)}
 	for _, p := range all {
 		r.given[p.Name] = p.Given
 	}
-	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}}
+	s := Story{Stubs: map[string]Stub{}, Gates: map[string]gate.Gate{}, Platform: r.platform}
 	for line := range strings.Lines(script) {
 		if line = strings.Join(strings.Fields(line), " "); line != "" {
 			s.Script = append(s.Script, r.add(p.Name, line)...)
@@ -64,8 +64,9 @@ const beat = time.Second
 
 // A replay is what happens in a story, and when.
 type replay struct {
-	scenes []scene
-	given  map[string][]string // artifacts, by name of pipeline
+	scenes   []scene
+	given    map[string][]string // artifacts, by name of pipeline
+	platform *stagetest.Platform
 }
 
 // A scene is one line of a script.
@@ -99,7 +100,7 @@ func (r *replay) add(name, line string) []Action {
 		return fixed(Action{text: line, do: func(*bench) error { return fmt.Errorf("want a line such as %q", "r1 deploy fails") }})
 	case now.outcome == starts:
 		name = cmp.Or(now.step, name)
-		return fixed(who.Starts(name, pipeline.Trigger{Key: now.run, Artifacts: r.brings(name, now.run)}))
+		return fixed(who.Starts(name, pipeline.Trigger{Key: now.run, Artifacts: given(now.run, r.given[name])}))
 	case now.outcome == cancels:
 		return fixed(who.Cancels(now.run, ""))
 	case now.outcome == retries:
@@ -112,15 +113,6 @@ func (r *replay) add(name, line string) []Action {
 		return fixed(Crash(0))
 	}
 	return nil
-}
-
-// brings returns what the pipeline of a run is given.
-func (r *replay) brings(name, run string) artifact.Set {
-	set := artifact.Set{}
-	for _, a := range r.given[name] {
-		set[a] = makeUp(a, somebody, run)
-	}
-	return set
 }
 
 // subjects returns how many names come before o in a line. When a run starts
@@ -229,9 +221,11 @@ func (p player) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
 	return p.work(ctx, in)
 }
 
-// work gives what the stage has to give.
+// work gives what the stage has to give, and deploys what it deploys, also when the
+// run was canceled: the script says that it succeeds.
 func (p player) work(ctx context.Context, in stage.Input) (stage.Output, error) {
-	return (&hook{of: p.of[in.Pipeline]}).work(ctx, in, Stub{})
+	s := p.of[in.Pipeline]
+	return (&hook{of: s, inner: via(s.Run, p.r.platform)}).work(context.WithoutCancel(ctx), in, Stub{})
 }
 
 // Observe implements [stage.Observer].

@@ -13,6 +13,7 @@ import (
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/stage"
+	"github.com/penstock/penstock/stage/rollout"
 )
 
 // TestReplayTellsTheSame has the executor of production go the ways that were
@@ -52,6 +53,7 @@ func TestReplayTellsTheSame(t *testing.T) {
 		{"another pipeline", pipelinetest.Exploration{Pipeline: careful(), Others: []pipeline.Pipeline{other(makesImage, in(productionPlace, "deploy"), work("tell"))}}, 17},
 		{"an image that is there before the run", pipelinetest.Exploration{Pipeline: pipeline.Pipeline{Name: "promotion", Given: []string{"image"}, Steps: pipeline.Sequence{in(productionPlace, "deploy")}}, Runs: 2}, 3},
 		{"a shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}, 29},
+		{"releases of which an older one comes late", pipelinetest.Exploration{Pipeline: brief(), Runs: 3, Crashes: 1}, 499},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, way := range test.x.Ways(test.every) {
@@ -68,6 +70,15 @@ func TestReplayTellsTheSame(t *testing.T) {
 func slow(s pipeline.Stage) pipeline.Stage {
 	s.Timeout, s.Retry.Times = time.Hour, 1
 	return s
+}
+
+// brief is a delivery that is a rollout, and its way back.
+func brief() pipeline.Pipeline {
+	image := []string{"image"}
+	return named(makesImage, manager, pipeline.OnFailure{
+		Of: pipeline.Stage{Name: "deploy", Run: rollout.Full{Via: cluster}, Environment: productionPlace, Consumes: image},
+		Do: pipeline.Stage{Name: "back", Run: rollout.Back{Via: cluster}, Environment: productionPlace, Consumes: image},
+	})
 }
 
 // newest is a delivery in which a newer release takes the place of one that waits.

@@ -21,6 +21,7 @@ type search struct {
 	steps []searchStep     // that led to each state, in the order in which they were found
 	graph graph
 	next  []found         // what the states lead to that are looked at
+	live  bool            // it matters what is live: releases may take the place of each other
 	seats map[place]*seat // of the worlds that are still to be looked at
 	moves []move          // memory of look
 
@@ -49,6 +50,7 @@ func newSearch(x Exploration) *search {
 	for k := range x.Runs + len(x.Others) {
 		s.names = append(s.names, "r"+strconv.Itoa(k+1))
 	}
+	s.live = len(s.names) > 1 && slices.ContainsFunc(x.pipelines(), deploys)
 	return s
 }
 

@@ -216,6 +216,27 @@ func TestExploreFinds(t *testing.T) {
 	}
 }
 
+// What the stages make live is live in an exploration too, so that an older
+// release does not take the place of a newer one there (E6, I13).
+func TestExploreKnowsWhatIsLive(t *testing.T) {
+	late := pipelinetest.Rule{Name: "an older release does not take the place of a newer one", Holds: func(s pipelinetest.State, e pipelinetest.Event) error {
+		for _, run := range s.Runs() {
+			if e.Kind == journal.Called && e.Step == "deploy" && run > e.Run && s.Step(run, "deploy") == pipeline.Succeeded {
+				return fmt.Errorf("%s deploys after %s, which was started later", e.Run, run)
+			}
+		}
+		return nil
+	}}
+	x := pipelinetest.Exploration{Pipeline: brief(), Runs: 3, Crashes: 1, Rules: []pipelinetest.Rule{late}}
+	if got := pipelinetest.Explore(t, x); !got.Complete {
+		t.Errorf("explored %v; want all", got)
+	}
+	x.Pipeline = careful() // of which nobody knows what it makes live
+	if got, err := x.Search(); err != nil || got.Fault == nil {
+		t.Errorf("explored %v, %v; want an older release to come late", got, err)
+	}
+}
+
 func TestExploreSaysThatTheBoundWasReached(t *testing.T) {
 	got, err := pipelinetest.Exploration{Pipeline: layered(1000), States: 500}.Search()
 	if err != nil || got.Complete || got.States != 500 || !strings.Contains(got.String(), "not complete: the bound was reached") {

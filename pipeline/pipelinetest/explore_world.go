@@ -83,13 +83,7 @@ func (w *world) hash() uint64 {
 		if e == nil {
 			continue
 		}
-		order := uint64(w.s.index(e.Holder.Run) + 1)
-		for _, v := range e.Queue {
-			order = order*16 + uint64(w.s.index(v.Run)+1)
-		}
-		if order != 0 {
-			h = machine.Mix(h, order, uint64(i))
-		}
+		h = machine.Mix(h, e.Hash(2), uint64(i))
 	}
 	return h
 }

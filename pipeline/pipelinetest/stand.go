@@ -9,7 +9,6 @@ import (
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/stage"
 	"github.com/penstock/penstock/stage/bake"
-	"github.com/penstock/penstock/stage/rollout"
 )
 
 // stand returns p with everything in it that acts or is asked replaced by what
@@ -78,24 +77,14 @@ func (l *life) runner(s pipeline.Stage) stage.Runner {
 	if slices.Contains(l.b.Real, base(s.Name)) {
 		return s.Run
 	}
-	switch r := s.Run.(type) {
-	case rollout.Full:
-		r.Via = l.b.Platform
-		return r
-	case rollout.Canary:
-		r.Via = l.b.Platform
-		return r
-	case rollout.Back:
-		r.Via = l.b.Platform
-		return r
-	case bake.Watch:
-		r.Metrics = slices.Clone(r.Metrics)
-		for i := range r.Metrics {
-			r.Metrics[i].Source = gauge{l.b, r.Metrics[i].Name}
+	if watch, ok := s.Run.(bake.Watch); ok {
+		watch.Metrics = slices.Clone(watch.Metrics)
+		for i := range watch.Metrics {
+			watch.Metrics[i].Source = gauge{l.b, watch.Metrics[i].Name}
 		}
-		return r
+		return watch
 	}
-	return nil
+	return via(s.Run, l.b.Platform)
 }
 
 func (l *life) environment(e stage.Environment) stage.Environment {
