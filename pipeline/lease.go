@@ -55,30 +55,21 @@ func (l *lease) renew(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// beat renews the lease if there is a claim to keep. After a pause in which it
-// ran out, others may have taken the runs over: each is looked at, and what it
-// does is stopped if so.
+// beat renews the lease if there is a claim to keep. It may have run out in a
+// pause of the process; what others claimed then is seen in the Store, as ever.
 func (l *lease) beat() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.over {
 		return
 	}
-	runs := l.s.claimed()
-	if len(runs) == 0 {
+	if !l.s.claims() {
 		l.until = time.Time{} // the next claim renews it and sets the timer
 		return
 	}
-	now := time.Now()
-	late := now.After(l.until)
-	if err := l.renew(l.s.store, now); err != nil {
+	if err := l.renew(l.s.store, time.Now()); err != nil {
 		l.s.log.Warn("the lease could not be renewed; others may take over", "until", l.until, "error", err)
 		l.timer.Reset(l.term / 3)
-	}
-	if late {
-		for _, run := range runs {
-			l.s.wake(run)
-		}
 	}
 }
 
@@ -96,13 +87,9 @@ func (l *lease) stop() {
 	}
 }
 
-// claimed returns the runs that are live.
-func (s *server) claimed() []string {
+// claims reports whether a run is live.
+func (s *server) claims() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	runs := make([]string, 0, len(s.live))
-	for run := range s.live {
-		runs = append(runs, run)
-	}
-	return runs
+	return len(s.live) > 0
 }
