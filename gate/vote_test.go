@@ -55,7 +55,7 @@ func TestEligible(t *testing.T) {
 	}{
 		{"one who is asked", dev, "ana", now, nil},
 		{"one who is not", dev, "cy", now, errStranger},
-		{"nobody", dev, "", now, other},
+		{"nobody, also where that would do (G3)", team{""}, "", now, other},
 		{"a vote on what was shown before (G4)", dev, "ana", before, other},
 		{"a vote on nothing (G4)", dev, "ana", artifact.Digest{}, other},
 		{"a gate that takes no votes", clock, "ana", now, gate.ErrNoVotes},

@@ -57,6 +57,18 @@ func TestApplyRefuses(t *testing.T) {
 	}
 }
 
+// Two executors that both take a stage for one that is not called agree on one
+// call of it (J3, I4).
+func TestACallHasTheNextNumber(t *testing.T) {
+	for attempt, want := range map[int]error{0: ErrOrder, 1: nil, 2: ErrOrder} {
+		w := newWorld(must(t, "a"))
+		err := w.m.Apply(&journal.Event{Kind: journal.Called, Step: "a", Epoch: 1, Data: &journal.Call{Attempt: attempt}})
+		if !errors.Is(err, want) {
+			t.Errorf("the first call with number %d: %v; want %v", attempt, err, want)
+		}
+	}
+}
+
 func TestNothingFollowsAnEndButARetry(t *testing.T) {
 	w := newWorld(must(t, "a"))
 	w.pull()
