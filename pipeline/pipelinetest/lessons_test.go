@@ -123,3 +123,24 @@ func TestABakeDoesNotWaitForTheWindow(t *testing.T) {
 		t.Errorf("10%% of production was not watched for %v", d)
 	}
 }
+
+// A run that waits is never too old: elsewhere it is deleted after 30 days (I2).
+func TestAnApprovalMayTakeMoreThanAYear(t *testing.T) {
+	got := pipelinetest.Run(t, pipelinetest.Story{
+		Pipelines: []pipeline.Pipeline{{Name: "p", Steps: pipeline.Sequence{
+			pipeline.Gate{Name: "release", Require: approval.Quorum{From: []string{"ann"}}},
+			pipeline.Stage{Name: "deploy", Run: must},
+		}}},
+		Lasts: 500 * 24 * time.Hour,
+		Script: []pipelinetest.Action{
+			pipelinetest.Start("p", pipeline.Trigger{Key: "r1"}),
+			pipelinetest.Crash(time.Hour).After(200 * 24 * time.Hour),
+			ann.Approves("r1", "release").After(400 * 24 * time.Hour),
+		},
+	})
+	r1 := got.Run("r1")
+	r1.Want(pipeline.Succeeded)
+	if took := r1.Ended.Sub(r1.Began); took != 400*24*time.Hour {
+		t.Errorf("the run took %v; want it to end when ann approved", took)
+	}
+}
