@@ -1,8 +1,10 @@
 package spinnaker
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/gate"
@@ -23,7 +25,7 @@ func prove(p pipeline.Pipeline) error {
 	clusters, production := policy.Environments("baseline", "canary"), policy.Environments("production")
 	return policy.Require(p,
 		policy.Some(production), policy.Some(policy.Environments("baseline")), policy.Some(policy.Environments("canary")),
-		policy.Each(policy.Everywhere, policy.BuiltOnce{By: []string{"bake", "find-running"}, Not: production}, policy.Alone{}),
+		policy.Each(policy.Everywhere, named("bake"), policy.BuiltOnce{By: []string{"bake", "find-running"}, Not: production}, policy.Alone{}),
 		policy.Each(clusters, policy.Any(policy.WayBack{}, policy.That("a stage that deploys nothing yet", finds))),
 		policy.Each(production,
 			policy.BuiltOnce{By: []string{"bake"}},
@@ -35,10 +37,46 @@ func prove(p pipeline.Pipeline) error {
 			policy.WayBack{},
 		),
 		policy.Each(policy.Everywhere, policy.That("a score each hour", scored)),
+		policy.Func(wired),
 		policy.Func(judged),
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
+}
+
+// acts is where each stage acts, and on what.
+var acts = map[string]string{
+	"bake":             "",
+	"find-running":     "baseline",
+	"deploy-baseline":  "baseline running",
+	"deploy-canary":    "canary image",
+	"analysis":         "canary image running",
+	"score":            "canary image running",
+	"red-black":        "production image",
+	"back":             "production image",
+	"destroy-baseline": "baseline running",
+	"destroy-canary":   "canary image",
+}
+
+// tiers is those of the environments. All of them serve users.
+var tiers = map[string]stage.Tier{"baseline": stage.Production, "canary": stage.Production, "production": stage.Production}
+
+// wired wants each stage to act where it does, and on what it does.
+func wired(p pipeline.Pipeline) error {
+	var errs []error
+	for path, step := range p.All() {
+		s, ok := step.(pipeline.Stage)
+		if !ok {
+			continue
+		}
+		if got, want := strings.TrimSpace(s.Environment.Name+" "+strings.Join(s.Consumes, " ")), acts[s.Name]; got != want {
+			errs = append(errs, fmt.Errorf("%s: stage %q acts on %q; want %q", path, s.Name, got, want))
+		}
+		if e := s.Environment; e.Tier != tiers[e.Name] || e.Queue != stage.Oldest || e.Shared {
+			errs = append(errs, fmt.Errorf("%s: environment %q is of tier %v, %v first, shared %v; want tier %v, one run at a time, the oldest first", path, e.Name, e.Tier, e.Queue, e.Shared, tiers[e.Name]))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // named is that a step has ended well before.
@@ -64,7 +102,7 @@ func scored(at policy.Place) error {
 		return err
 	}
 	want := bake.AtLeast(marginal).String()
-	if w.Every > interval || w.Tolerate > 0 || w.Inconclusive != bake.Ask ||
+	if w.Every > interval || w.Tolerate > 0 || w.MinSamples == 1 || w.Inconclusive != bake.Ask ||
 		!slices.ContainsFunc(w.Metrics, func(m bake.Metric) bool { return m.Want.String() == want }) {
 		return &policy.Violation{Reason: w.Describe()}
 	}
@@ -78,6 +116,8 @@ func judged(p pipeline.Pipeline) error {
 		g, ok := s.(pipeline.Gate)
 		switch {
 		case !ok:
+		case g.Environment.Name != "production" || !slices.Equal(g.Subject, []string{"image"}) || !slices.Equal(g.Takes, []string{"score"}):
+			return fmt.Errorf("%s: gate %q is for %q, about %q and %q; want the image, its score, and production", path, g.Name, g.Environment.Name, g.Subject, g.Takes)
 		case gate.Describe(g.Require) != want:
 			return fmt.Errorf("%s: gate %q asks for %s; want %s", path, g.Name, gate.Describe(g.Require), want)
 		case g.OnReject != pipeline.Fail || g.OnExpire != pipeline.Fail || g.Expires <= 0 || g.Expires > judgeable:
