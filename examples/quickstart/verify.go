@@ -10,12 +10,13 @@ import (
 )
 
 // verify compares all that was recorded with what was appended, and prints what
-// it has looked at and where it found damage.
+// it has looked at and where it found damage. It changes nothing, so that it
+// can be asked again.
 func verify(ctx context.Context, o options) error {
 	if err := delivered(o.dir); err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, filepath.Join(o.dir, journalDir, journalFile))
+	store, err := sqlite.Config{ReadOnly: true}.Open(ctx, filepath.Join(o.dir, journalDir, journalFile))
 	if err != nil {
 		return err
 	}

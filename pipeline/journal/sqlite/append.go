@@ -101,6 +101,9 @@ func (s *Store) write(c *conn, p *part) error {
 	if p.Events[len(p.Events)-1].Kind == journal.Ended {
 		ended = 1
 	}
+	if p.Events[len(p.Events)-1].Kind == journal.Released {
+		s.parked = true
+	}
 	id := p.head.id
 	var err error
 	if id == 0 {
@@ -113,6 +116,7 @@ func (s *Store) write(c *conn, p *part) error {
 			break
 		}
 		s.tip = s.tip.next(hashes[i])
+		s.added = append(s.added, entry{p.Journal, int64(p.Length + i), [sha256.Size]byte(hashes[i]), p.Events[i].Fence()})
 		_, err = c.exec("insert into events (seq, journal, number, line, hash, sum, start) values (?, ?, ?, ?, ?, ?, ?)",
 			s.tip.seq, id, int64(p.Length+i), line, hashes[i], s.tip.sum[:], s.start)
 	}

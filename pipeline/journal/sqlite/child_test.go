@@ -89,7 +89,7 @@ var roles = map[string]func(path, name string) error{
 
 	// lock holds the lock under which one process writes.
 	"lock": func(path, _ string) error {
-		c, err := connect(path)
+		c, err := connect(path, "rwc")
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"slices"
+	"time"
+
+	lib "modernc.org/sqlite/lib"
 
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -26,6 +30,9 @@ type write struct {
 // Until the transaction has begun a caller can leave because its ctx is done.
 // From then on it waits to be told what became of it.
 func (s *Store) commit(ctx context.Context, do func(c *conn) (refused, failed error)) error {
+	if s.config.ReadOnly {
+		return fmt.Errorf("the store is open to be read: %w", journal.ErrInput)
+	}
 	w := &write{do: do, turn: make(chan bool, 1)}
 	s.mu.Lock()
 	lead := !s.leading
@@ -80,6 +87,27 @@ func (s *Store) lead(ctx context.Context, w *write) {
 	for _, o := range others {
 		o.turn <- false
 	}
+	if err := s.rest(); err != nil {
+		s.kill(fmt.Errorf("%w: checkpoint failed: %w", journal.ErrClosed, err))
+	}
+}
+
+// between is how much time is between two moves of the WAL, at least.
+const between = time.Minute
+
+// rest moves what is in the WAL to the database when a run has parked, so that
+// the days for which it waits are not spent in the WAL. It takes a few
+// milliseconds, for the one caller that led. If somebody reads it may do less.
+func (s *Store) rest() error {
+	if s.alive() != nil || !s.parked || time.Since(s.rested) < between {
+		return nil
+	}
+	s.parked, s.rested = false, time.Now()
+	err := s.writer.query(func([]driver.Value) error { return nil }, "pragma wal_checkpoint(truncate)")
+	if code(err) == lib.SQLITE_BUSY || code(err) == lib.SQLITE_LOCKED {
+		return nil
+	}
+	return err
 }
 
 // pass hands the lead to the one that has waited longest.
@@ -95,55 +123,68 @@ func (s *Store) pass() {
 	next.turn <- true
 }
 
-// begin waits for the lock under which one process writes.
+// begin waits for the lock of the witness, under which one process writes, and
+// begins a transaction.
 func (s *Store) begin(ctx context.Context) error {
-	return retry(ctx, func() error {
+	if err := s.alive(); err != nil {
+		return err
+	}
+	if err := s.witness.acquire(ctx); err != nil {
+		return err
+	}
+	err := retry(ctx, func() error {
 		if err := s.alive(); err != nil {
 			return err
 		}
 		_, err := s.writer.exec("begin immediate")
 		return err
 	})
-}
-
-// resume has the transaction go on from what other processes committed.
-func (s *Store) resume() (err error) {
-	s.tip, _, err = newest(s.writer, s.id)
-	s.start = s.tip.seq + 1
+	if err != nil {
+		s.witness.release()
+	}
 	return err
 }
 
-// transact does the group in the transaction that has begun. When anything but
-// a refusal goes wrong nothing is acknowledged any more (J2): after a failed
-// sync nobody knows what is on the disk.
+// transact does the group in the transaction that has begun, and has it
+// witnessed. When anything but a refusal goes wrong nothing is acknowledged any
+// more (J2): after a failed sync nobody knows what is on the disk.
 func (s *Store) transact(group []*write) {
-	failed := s.resume()
-	done := 0
-	for _, w := range group {
-		if failed != nil {
-			break
-		}
-		if w.err, failed = w.do(s.writer); failed != nil {
-			break
-		}
-		if w.err == nil {
-			done++
-		}
-	}
-	end := "commit"
-	if failed == nil && done == 0 {
-		end = "rollback"
-	}
-	if failed == nil {
-		_, failed = s.writer.exec(end)
-	}
+	defer s.witness.release()
+	failed := s.work(group)
 	if failed == nil {
 		return
 	}
 	s.writer.exec("rollback") // lets other processes go on; it may have been done already
-	failed = fmt.Errorf("%w: %s failed: %w", journal.ErrClosed, end, failed)
+	failed = fmt.Errorf("%w: %w", journal.ErrClosed, failed)
 	s.kill(failed)
 	for _, w := range group {
 		w.err = failed
 	}
+}
+
+func (s *Store) work(group []*write) error {
+	if err := s.agree(); err != nil {
+		return fmt.Errorf("comparison with the witness failed: %w", err)
+	}
+	s.tip, s.start, s.added = s.witness.tip, s.witness.tip.seq+1, s.added[:0]
+	end := "rollback"
+	for _, w := range group {
+		var failed error
+		if w.err, failed = w.do(s.writer); failed != nil {
+			return fmt.Errorf("commit failed: %w", failed)
+		}
+		if w.err == nil {
+			end = "commit"
+		}
+	}
+	if _, err := s.writer.exec(end); err != nil {
+		return fmt.Errorf("%s failed: %w", end, err)
+	}
+	if len(s.added) == 0 {
+		return nil
+	}
+	if err := s.witness.add(s.tip, s.added); err != nil {
+		return fmt.Errorf("commit cannot be witnessed: %w", err)
+	}
+	return nil
 }

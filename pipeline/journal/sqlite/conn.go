@@ -28,12 +28,13 @@ type conn struct {
 // before we look whether the context is done.
 const patience = 50 * time.Millisecond
 
-func connect(path string) (*conn, error) {
+// connect opens a connection in a mode of SQLite's: rwc or ro.
+func connect(path, mode string) (*conn, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/x is /C:/x in a URL
 	}
-	d, err := new(sqlite.Driver).Open((&url.URL{Scheme: "file", Path: slashed}).String())
+	d, err := new(sqlite.Driver).Open((&url.URL{Scheme: "file", Path: slashed, RawQuery: "mode=" + mode}).String())
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +139,7 @@ func values(args []any) []driver.NamedValue {
 func retry(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if code(err) != lib.SQLITE_BUSY {
+		if code(err) != lib.SQLITE_BUSY && !errors.Is(err, errHeld) {
 			return err
 		}
 		if ctx.Err() != nil {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock locks f until it is closed, for itself alone or shared with others who
+// lock locks f until it is closed or unlocked, for itself alone or shared with others who
 // lock it so, or returns errHeld. These locks belong to the open file, not to
 // the process, so that two Stores in one process are told apart.
 func lock(f *os.File, alone bool) error {
@@ -29,4 +29,12 @@ func lock(f *os.File, alone bool) error {
 		}
 		return nil
 	}
+}
+
+// unlock lets go of what lock has locked.
+func unlock(f *os.File) error {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_UN); err != nil {
+		return &os.PathError{Op: "unlock", Path: f.Name(), Err: err}
+	}
+	return nil
 }

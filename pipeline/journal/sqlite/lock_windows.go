@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock locks f until it is closed, for itself alone or shared with others who
+// lock locks f until it is closed or unlocked, for itself alone or shared with others who
 // lock it so, or returns errHeld.
 func lock(f *os.File, alone bool) error {
 	flags := uint32(windows.LOCKFILE_FAIL_IMMEDIATELY)
@@ -20,6 +20,14 @@ func lock(f *os.File, alone bool) error {
 		return errHeld
 	case err != nil:
 		return &os.PathError{Op: "lock", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// unlock lets go of what lock has locked.
+func unlock(f *os.File) error {
+	if err := windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, new(windows.Overlapped)); err != nil {
+		return &os.PathError{Op: "unlock", Path: f.Name(), Err: err}
 	}
 	return nil
 }

@@ -166,7 +166,7 @@ func (s *Store) borrow() (*conn, error) {
 		s.idle = s.idle[:n-1]
 		return c, nil
 	}
-	return connect(s.path)
+	return s.connect()
 }
 
 func (s *Store) giveBack(c *conn) {

@@ -10,7 +10,17 @@
 // length and last hash. Events checks the former, so a line that was changed,
 // lost or swapped is an error and never taken for the truth. Verify checks all
 // of it.
-// An old copy of the whole file that was put back is not noticed.
+//
+// SQLite takes a damaged page at the end of its log for the end of what was
+// written, and cannot know an old copy of itself. Therefore the directory whose
+// name ends in ".witness" has lines that say which events were committed, with
+// their hashes. It is added to and synced before Append acknowledges. Open and
+// each Append compare: a database that lacks what the witness has is an error
+// for which errors.Is(err, [journal.ErrRolledBack]). What a crash leaves of a
+// line is copied to a file of that directory that ends in ".torn" and reported
+// by Verify. Keep copies of the witness elsewhere, or of its last lines: who can
+// put back old copies of both can have the store forget. Logs but the last two
+// may be moved away.
 //
 // Do not copy the file while a program uses it, use SQLite's VACUUM INTO; do not
 // rename or remove the files beside it whose names begin with its name; and do
@@ -25,6 +35,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -32,12 +43,13 @@ import (
 // A Store is a [journal.Store] in a file. It is a [journal.Watcher] and a
 // [journal.Leaser] too. Use [Open] to make one.
 //
-// After a failed commit a Store acknowledges nothing any more: each call
-// returns [journal.ErrClosed] and the cause. Whether the events of that commit
+// After a failed commit, or one that could not be witnessed, a Store acknowledges
+// nothing any more: each call returns [journal.ErrClosed] and the cause. Whether the events of that commit
 // are kept is known when the file is opened again.
 type Store struct {
 	path   string
 	id     string
+	config Config
 	writer *conn // used by the one goroutine that leads a commit
 
 	// use is held for reading while a connection is used, and for writing
@@ -45,9 +57,13 @@ type Store struct {
 	use sync.RWMutex
 
 	// These belong to the writer.
-	owners map[string]*os.File // locks held
-	tip    tip                 // in the transaction
-	start  int64               // number of the first event that it adds
+	owners  map[string]*os.File // locks held
+	witness *witness
+	tip     tip       // in the transaction
+	start   int64     // number of the first event that it adds
+	added   []entry   // of those that it adds
+	parked  bool      // a run has nothing to do since the last rest
+	rested  time.Time // when the WAL was moved last
 
 	mu      sync.Mutex
 	dead    error // why nothing is acknowledged any more
@@ -73,18 +89,14 @@ var _ interface {
 // all who can open the file.
 //
 // It returns an error for which errors.Is(err, [journal.ErrUnknown]) if the
-// file was made by a newer version, [journal.ErrCorrupt] if it is damaged or no
-// database at all, and [journal.ErrInput] if it is a database of something
+// file was made by a newer version, [journal.ErrCorrupt] if it is damaged, does
+// not agree with its witness or is no database at all, and [journal.ErrInput] if it is a database of something
 // else or cannot be on that file system.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s, err := open(ctx, path)
-	if err != nil {
-		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
-	}
-	return s, nil
+	return Config{}.Open(ctx, path)
 }
 
-func open(ctx context.Context, path string) (*Store, error) {
+func (cfg Config) open(ctx context.Context, path string) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -95,22 +107,73 @@ func open(ctx context.Context, path string) (*Store, error) {
 	if err := checkDisk(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	c, err := connect(path)
-	if err != nil {
+	if err := cfg.checkThere(path); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		path:    path,
+		config:  cfg,
+		owners:  map[string]*os.File{},
+		waiters: map[chan struct{}]bool{},
+	}
+	if s.writer, err = s.connect(); err != nil {
 		return nil, explain(err)
 	}
-	id := ""
 	err = retry(ctx, func() (err error) {
-		if err = prepare(c); err == nil {
-			id, err = identity(c)
+		if err = s.prepare(); err == nil {
+			s.id, err = identity(s.writer)
 		}
 		return err
 	})
-	if err != nil {
-		c.Close()
-		return nil, explain(err)
+	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, tell: cfg.Log}
+	if err == nil && !cfg.ReadOnly {
+		err = s.meet(ctx)
 	}
-	return &Store{path: path, id: id, writer: c, owners: map[string]*os.File{}, waiters: map[chan struct{}]bool{}}, nil
+	if err != nil {
+		return nil, errors.Join(explain(err), s.Close())
+	}
+	return s, nil
+}
+
+// connect opens a connection.
+func (s *Store) connect() (*conn, error) {
+	mode := "rwc"
+	if s.config.ReadOnly {
+		mode = "ro"
+	}
+	return connect(s.path, mode)
+}
+
+// prepare looks at the file, and makes it what it should be unless it is only
+// to be read.
+func (s *Store) prepare() error {
+	if !s.config.ReadOnly {
+		return prepare(s.writer)
+	}
+	if err := checkVersion(s.writer); err != nil {
+		return err
+	}
+	empty, err := check(s.writer)
+	if err == nil && empty {
+		err = fmt.Errorf("no journals, want a store that was opened for writing once: %w", journal.ErrInput)
+	}
+	return err
+}
+
+// checkThere refuses to make a database where only its witness is left, or one
+// to be read.
+func (cfg Config) checkThere(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) || cfg.ReadOnly {
+		return err
+	}
+	paths, err := logs(witnessDir(path))
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(paths) == 0 {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("there is no database, and its witness is in %s: %w: %w", witnessDir(path), journal.ErrRolledBack, journal.ErrCorrupt)
+	}
+	return err
 }
 
 // resolve returns the one path by which all processes know the file, so that
@@ -152,6 +215,7 @@ func (s *Store) Close() error {
 	for _, c := range append(s.idle, s.writer) {
 		err = errors.Join(err, c.Close())
 	}
+	err = errors.Join(err, s.witness.close())
 	s.writer, s.idle = nil, nil
 	if err != nil {
 		return fmt.Errorf("sqlite: close %s: %w", s.path, err)

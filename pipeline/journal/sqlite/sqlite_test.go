@@ -110,7 +110,7 @@ func TestOpenRefuses(t *testing.T) {
 // execAt changes a file behind the back of the package.
 func execAt(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	c, err := connect(path)
+	c, err := connect(path, "rwc")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,6 +44,10 @@ type verifier struct {
 	heads  []journal.Head // that were not met yet
 	report journal.Report
 
+	newest tip   // that the database has
+	start  int64 // number of the first event of its commit
+	walk   *walk // nil once the witness cannot be read
+
 	tip      tip
 	journals map[int64]*chapterEnd
 	order    int64 // highest ID of a journal met
@@ -77,10 +81,16 @@ func (v *verifier) snapshot() (err error) {
 		return err
 	}
 	defer v.c.exec("rollback")
-	for _, look := range []func() error{v.pages, v.schema, v.names, v.events, v.ends, v.met} {
+	if v.walk, err = v.moment(); damaged(err) {
+		err = v.unreadable(err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, look := range []func() error{v.pages, v.schema, v.witness, v.names, v.events, v.unmatched, v.ends, v.met} {
 		err := look()
-		if damaged(err) { // SQLite cannot even read it
-			err = v.found(&journal.Damage{Event: -1, Where: v.store.path, Want: "a database that can be read", Got: err.Error()})
+		if damaged(err) {
+			err = v.unreadable(err)
 		}
 		if err == errEnough {
 			return nil
@@ -90,6 +100,11 @@ func (v *verifier) snapshot() (err error) {
 		}
 	}
 	return nil
+}
+
+// unreadable notes that SQLite cannot read the database.
+func (v *verifier) unreadable(err error) error {
+	return v.found(&journal.Damage{Event: -1, Where: v.store.path, Want: "a database that can be read", Got: err.Error()})
 }
 
 // pages has SQLite look at the structure of the file.
@@ -180,7 +195,7 @@ func (v *verifier) event(e *stored) error {
 	wrong := func(got, want string, args ...any) error {
 		return v.found(&journal.Damage{Journal: j.name, Event: int(e.number), Where: where, Got: got, Want: fmt.Sprintf(want, args...)})
 	}
-	var errs []error
+	errs := []error{v.witnessed(e, j.name)}
 	if want := v.tip.seq + 1; e.seq != want {
 		errs = append(errs, wrong(fmt.Sprintf("number %d in the store", e.seq), "number %d", want))
 	}

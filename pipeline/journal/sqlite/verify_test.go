@@ -30,7 +30,7 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			[]string{"event 4 of the store: got number 4 in the store; want number 3", "got sum", `journal "a", event 3, event 5 of the store: got number 3 in its journal; want number 2`, "got hash"}},
 		{"the last event gone", "delete from events where seq = 6", []string{`: got 1 events; want 2`}},
 		{"the last events gone without a trace in their journals",
-			"delete from events where seq >= 5; update journals set ended = 0; update journals set length = 3, hash = (select hash from events where seq = 3) where id = 1; update journals set length = 1, hash = (select hash from events where seq = 4) where id = 2", nil},
+			"delete from events where seq >= 5; update journals set ended = 0; update journals set length = 3, hash = (select hash from events where seq = 3) where id = 1; update journals set length = 1, hash = (select hash from events where seq = 4) where id = 2", []string{`journal "a", event 3, `, `journal "b", event 1, `}},
 		{"an event added", "insert into events select 7, 2, 2, line, hash, sum, 7 from events where seq = 6",
 			[]string{`journal "b", event 2, event 7 of the store: got hash`, "got sum", `got 3 events; want 2`}},
 		{"the name of a journal", "update journals set name = cast('c' as blob) where id = 1", []string{`journal "c", event 0, event 1 of the store: got hash`}},
@@ -49,9 +49,9 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			must(t, s, batch("b", 0, note("zero")), batch("a", 3, note("three")))
 			must(t, s, batch("b", 1, journal.Event{Time: note("").Time, Kind: journal.Ended}))
 			execAt(t, path, strings.Split(c.change, "; ")...)
-			r, err := openAt(t, path).Verify(t.Context())
-			if errors.Is(err, journal.ErrCorrupt) != (len(c.says) > 0) || len(r.Damage) > len(c.says) && len(c.says) > 0 {
-				t.Errorf("Verify = %v\nwant %d places of damage", err, len(c.says))
+			r, err := readAt(t, path).Verify(t.Context())
+			if errors.Is(err, journal.ErrCorrupt) != (len(c.says) > 0) || len(r.Damage) > 5 {
+				t.Errorf("Verify = %v\nwant damage: %v, and one change to be few places", err, len(c.says) > 0)
 			}
 			for _, want := range c.says {
 				if !slices.ContainsFunc(r.Damage, func(d *journal.Damage) bool { return strings.Contains(d.Error(), want) }) {
@@ -60,6 +60,21 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			}
 		})
 	}
+}
+
+// readAt opens a store only to look at it.
+func readAt(t testing.TB, path string) *Store {
+	t.Helper()
+	s, err := Config{ReadOnly: true}.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("Close = %v", err)
+		}
+	})
+	return s
 }
 
 // Damage without end is not reported without end.

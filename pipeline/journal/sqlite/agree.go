@@ -1,0 +1,132 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"fmt"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// meet has the store go on from what the witness and the database have, when it
+// is opened. Of the database it checks the events that are in the last log.
+func (s *Store) meet(ctx context.Context) error {
+	if err := s.witness.openLock(); err != nil {
+		return err
+	}
+	if err := s.witness.acquire(ctx); err != nil {
+		return err
+	}
+	defer s.witness.release()
+	have, _, err := newest(s.writer, s.id)
+	if err != nil {
+		return err
+	}
+	begins, entries, err := s.witness.load(have)
+	if err != nil {
+		return err
+	}
+	if err := s.agree(); err != nil {
+		return err
+	}
+	return compare(s.writer, begins, entries)
+}
+
+// agree compares the newest event of the database with that of the witness, and
+// makes up for the one commit that a writer left unwitnessed when it died. The
+// caller has the lock.
+func (s *Store) agree() error {
+	if _, err := s.witness.catchUp(); err != nil {
+		return err
+	}
+	have, start, err := newest(s.writer, s.id)
+	if err != nil {
+		return err
+	}
+	want := s.witness.tip
+	switch {
+	case have == want:
+		return nil
+	case have.seq < want.seq:
+		return fmt.Errorf("the database has %d events, want %d that the witness has in %s: %w: %w",
+			have.seq, want.seq, s.witness.log.Name(), journal.ErrRolledBack, journal.ErrCorrupt)
+	case have.seq == want.seq:
+		return fmt.Errorf("event %d of the store has sum %x, want %x that the witness has in %s: %w",
+			have.seq, have.sum, want.sum, s.witness.log.Name(), journal.ErrCorrupt)
+	case start > want.seq+1:
+		return fmt.Errorf("the witness has %d events in %s, want %d or more, for those were acknowledged: %w",
+			want.seq, s.witness.log.Name(), start-1, journal.ErrCorrupt)
+	}
+	var missing []entry
+	t := want
+	err = rows(s.writer, want.seq, func(r *row) error {
+		var e journal.Event
+		if err := e.UnmarshalJSON(r.line); err != nil {
+			return fmt.Errorf("event %d of %q: %w", r.entry.number, r.entry.journal, err)
+		}
+		r.entry.fence = e.Fence()
+		missing = append(missing, r.entry)
+		t = t.next(r.entry.hash[:])
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if t != have {
+		return fmt.Errorf("events %d to %d of the store have sum %x, want %x: %w", start, have.seq, have.sum, t.sum, journal.ErrCorrupt)
+	}
+	return s.witness.add(have, missing)
+}
+
+// compare checks the events of the database after a tip against the entries of
+// the witness, of which there may be fewer.
+func compare(c *conn, begins tip, entries []entry) error {
+	sum := begins.sum[:]
+	if err := c.query(func(v []driver.Value) error { sum, _ = v[0].([]byte); return nil }, "select sum from events where seq = ?", begins.seq); err != nil {
+		return err
+	}
+	if !bytes.Equal(sum, begins.sum[:]) {
+		return fmt.Errorf("event %d of the store has sum %x, want %x that the witness has: %w", begins.seq, sum, begins.sum, journal.ErrCorrupt)
+	}
+	t := begins
+	return rows(c, begins.seq, func(r *row) error {
+		t = t.next(r.entry.hash[:])
+		if r.seq != t.seq || !bytes.Equal(r.sum, t.sum[:]) {
+			return fmt.Errorf("event %d of the store has sum %x, want event %d with %x: %w", r.seq, r.sum, t.seq, t.sum, journal.ErrCorrupt)
+		}
+		if len(entries) == 0 {
+			return nil
+		}
+		if want := &entries[0]; !want.is(&r.entry) {
+			return fmt.Errorf("event %d of the store is %v, want %v that the witness has: %w", r.seq, &r.entry, want, journal.ErrCorrupt)
+		}
+		entries = entries[1:]
+		return nil
+	})
+}
+
+// A row is an event in the database, with the entry that it should have in the
+// witness but for the fence.
+type row struct {
+	seq   int64
+	entry entry
+	line  []byte
+	sum   []byte
+}
+
+// rows calls visit with each event of the store after the first so many.
+func rows(c *conn, after int64, visit func(r *row) error) error {
+	return c.query(func(v []driver.Value) error {
+		var r row
+		r.seq, _ = v[0].(int64)
+		name, _ := v[1].([]byte)
+		r.entry.journal = string(name)
+		r.entry.number, _ = v[2].(int64)
+		hash, _ := v[3].([]byte)
+		copy(r.entry.hash[:], hash)
+		r.line, _ = v[4].([]byte)
+		r.sum, _ = v[5].([]byte)
+		return visit(&r)
+	}, "select seq, name, number, events.hash, line, sum from events left join journals on id = journal where seq > ? order by seq", after)
+}

@@ -1,0 +1,351 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/journal/journaltest"
+)
+
+// shortLogs has a store begin a new log after each few commits.
+func shortLogs(s *Store) *Store {
+	s.witness.limit = 600
+	return s
+}
+
+func TestStoreWithShortLogs(t *testing.T) {
+	journaltest.RunDurable(t,
+		func(t *testing.T) journal.Store {
+			return shortLogs(openAt(t, filepath.Join(t.TempDir(), "journals.db")))
+		},
+		func(t *testing.T, s journal.Store) journal.Store { return shortLogs(openAt(t, s.(*Store).path)) },
+	)
+}
+
+func TestTwoStoresWithShortLogsAreOne(t *testing.T) {
+	journaltest.Run(t, func(t *testing.T) journal.Store {
+		path := filepath.Join(t.TempDir(), "journals.db")
+		return &pair{stores: [2]*Store{shortLogs(openAt(t, path)), shortLogs(openAt(t, path))}}
+	})
+}
+
+// appendTo appends one event after another until one fails, and returns how
+// many were acknowledged.
+func appendTo(t *testing.T, s *Store, n int) (acked int, err error) {
+	for ; acked < n; acked++ {
+		if err := s.Append(t.Context(), batch("a", acked, note(fmt.Sprint(acked)))); err != nil {
+			return acked, err
+		}
+	}
+	return acked, nil
+}
+
+// wantSound checks that the store verifies, and that its journal a has at least
+// as many events as were acknowledged and at most one more.
+func wantSound(t *testing.T, s *Store, acked int, when string) journal.Report {
+	t.Helper()
+	events, err := s.Events(t.Context(), "a", 0)
+	if err != nil || len(events) < acked || len(events) > acked+1 {
+		t.Errorf("%s: %d events, %v; want %d that were acknowledged, or one more (I8)", when, len(events), err, acked)
+	}
+	r, err := s.Verify(t.Context())
+	if err != nil || r.Witnessed != int64(len(events)) {
+		t.Errorf("%s: Verify = %d of %d events witnessed, %v; want all, and nil", when, r.Witnessed, len(events), err)
+	}
+	return r
+}
+
+// I9: whichever write or sync of the witness fails, once or for good, wholly or
+// after half of the bytes: nothing is acknowledged after, and all that was is
+// there when the store is opened again.
+func TestEveryWriteOfTheWitnessFails(t *testing.T) {
+	const appends = 6
+	faults := 0
+	for _, sticky := range []bool{false, true} {
+		for _, part := range []float64{0, 0.5, 1} {
+			for n := 1; ; n++ {
+				path := filepath.Join(t.TempDir(), "journals.db")
+				s := shortLogs(openAt(t, path))
+				f := &fault{at: n, sticky: sticky, part: part}
+				s.witness.disk = f.disk()
+				acked, err := appendTo(t, s, appends)
+				if !f.happened {
+					break
+				}
+				faults++
+				when := fmt.Sprintf("operation %d fails, sticky %v, after %v", n, sticky, part)
+				if !errors.Is(err, journal.ErrClosed) || !errors.Is(err, errFault) {
+					t.Fatalf("%s: Append = %v; want ErrClosed and the cause", when, err)
+				}
+				wantDead(t, s, errFault)
+				s.Close()
+				again := shortLogs(openAt(t, path))
+				r := wantSound(t, again, acked, when)
+				if got := len(r.SetAside) > 0; got && part != 0.5 {
+					t.Errorf("%s: set aside %q; want nothing, for no line was torn", when, r.SetAside)
+				}
+				events, _ := again.Events(t.Context(), "a", 0)
+				must(t, again, batch("a", len(events), note("after")))
+			}
+		}
+	}
+	if faults < 80 {
+		t.Errorf("%d faults; want 80 or more", faults)
+	}
+	t.Logf("%d faults", faults)
+}
+
+var errFault = errors.New("no more of this disk")
+
+// A fault fails an operation of the disk, after a part of it.
+type fault struct {
+	at       int // which operation, from 1
+	sticky   bool
+	part     float64
+	count    int
+	happened bool
+}
+
+func (f *fault) disk() disk {
+	fails := func() bool {
+		f.count++
+		hit := f.count == f.at || f.sticky && f.count > f.at
+		f.happened = f.happened || hit
+		return hit
+	}
+	return disk{
+		write: func(file *os.File, b []byte) error {
+			if fails() {
+				realDisk.write(file, b[:int(float64(len(b))*f.part)])
+				return errFault
+			}
+			return realDisk.write(file, b)
+		},
+		sync: func(file *os.File) error {
+			if fails() {
+				return errFault
+			}
+			return realDisk.sync(file)
+		},
+	}
+}
+
+// A crash may tear the last line at any byte, or leave other bytes there. What
+// is left is set aside and reported, and nothing is lost.
+func TestTornLineIsSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	acked, _ := appendTo(t, s, 5)
+	s.Close()
+	log := filepath.Join(witnessDir(path), logName(0))
+	whole, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := strings.LastIndex(string(whole[:len(whole)-1]), "\n") + 1
+	for cut := begin; cut <= len(whole); cut++ {
+		for _, fill := range []string{"", "\x00", "\n"} {
+			torn := string(whole[:cut]) + strings.Repeat(fill, len(whole)-cut)
+			writeFile(t, log, torn)
+			s := openAt(t, path)
+			when := fmt.Sprintf("cut at byte %d of %d, filled with %q", cut-begin, len(whole)-begin, fill)
+			r := wantSound(t, s, acked, when)
+			if want := torn != string(whole) && len(torn) > begin; (len(r.SetAside) == 1) != want {
+				t.Errorf("%s: set aside %q; want it to be reported: %v", when, r.SetAside, want)
+			}
+			for _, f := range r.SetAside {
+				if b, err := os.ReadFile(f); err != nil || string(b) != torn[begin:] {
+					t.Errorf("%s: set aside %q, %v; want %q", when, b, err, torn[begin:])
+				}
+				os.Remove(f)
+			}
+			s.Close()
+		}
+	}
+}
+
+// J5, I8, I25: what no crash can leave is an error that says where.
+func TestOpenComparesWithTheWitness(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(t *testing.T, path, old string)
+		want   error
+		says   string
+	}{
+		{"an older copy of the database", func(t *testing.T, path, old string) { copyFile(t, old, path) },
+			journal.ErrRolledBack, "the database has 3 events, want 8"},
+		{"no database", func(t *testing.T, path, _ string) { os.Remove(path) },
+			journal.ErrRolledBack, "there is no database"},
+		{"no witness", func(t *testing.T, path, _ string) { os.RemoveAll(witnessDir(path)) },
+			journal.ErrCorrupt, "no witness in"},
+		{"an older copy of the witness", func(t *testing.T, path, old string) {
+			os.RemoveAll(witnessDir(path))
+			if err := os.CopyFS(witnessDir(path), os.DirFS(witnessDir(old))); err != nil {
+				t.Fatal(err)
+			}
+		}, journal.ErrCorrupt, "the witness has 3 events"},
+		{"the last log gone", func(t *testing.T, path, _ string) {
+			paths, _ := logs(witnessDir(path))
+			os.Remove(paths[len(paths)-1])
+		}, journal.ErrCorrupt, "the witness has"},
+		{"the witness of another store", func(t *testing.T, path, _ string) {
+			other := filepath.Join(t.TempDir(), "other.db")
+			appendTo(t, openAt(t, other), 8)
+			os.RemoveAll(witnessDir(path))
+			if err := os.Rename(witnessDir(other), witnessDir(path)); err != nil {
+				t.Fatal(err)
+			}
+		}, journal.ErrCorrupt, "witness of store"},
+		{"a letter in the last log", func(t *testing.T, path, _ string) {
+			paths, _ := logs(witnessDir(path))
+			last := paths[len(paths)-1]
+			b, _ := os.ReadFile(last)
+			b[20] ^= 1
+			writeFile(t, last, string(b))
+		}, journal.ErrCorrupt, "at byte 0: not a whole line"},
+		{"another event in the database", func(t *testing.T, path, _ string) {
+			execAt(t, path, "update events set hash = zeroblob(32) where seq = 8")
+		}, journal.ErrCorrupt, "event 8 of the store has sum"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journals.db")
+			old := filepath.Join(t.TempDir(), "old.db")
+			s := openAt(t, path)
+			appendTo(t, s, 3)
+			s.Close()
+			copyFile(t, path, old)
+			if err := os.CopyFS(witnessDir(old), os.DirFS(witnessDir(path))); err != nil {
+				t.Fatal(err)
+			}
+			s = shortLogs(openAt(t, path))
+			for i := 3; i < 8; i++ {
+				must(t, s, batch("a", i, note("x")))
+			}
+			s.Close()
+			c.change(t, path, old)
+			for range 2 { // to refuse changes nothing
+				s, err := Open(t.Context(), path)
+				if err == nil {
+					s.Close()
+				}
+				if !errors.Is(err, c.want) || !errors.Is(err, journal.ErrCorrupt) || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
+					t.Errorf("Open = %v; want %v that says %q and names the file", err, c.want, c.says)
+				}
+			}
+			if _, err := os.Stat(path); err != nil {
+				return
+			}
+			if r, err := readAt(t, path).Verify(t.Context()); !errors.Is(err, journal.ErrCorrupt) {
+				t.Errorf("Verify = %v, %v; want damage", r, err)
+			}
+		})
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, to, string(b))
+}
+
+// J5: a store under which the database is put back as it was acknowledges
+// nothing any more.
+func TestOldDatabaseUnderAnOpenStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	appendTo(t, s, 3)
+	execAt(t, path, "delete from events where seq = 3", "update journals set length = 2, hash = (select hash from events where seq = 2)")
+	if err := s.Append(t.Context(), batch("a", 2, note("x"))); !errors.Is(err, journal.ErrRolledBack) || !errors.Is(err, journal.ErrClosed) {
+		t.Errorf("Append to a database that lost an event = %v; want ErrRolledBack and ErrClosed", err)
+	}
+	wantDead(t, s, journal.ErrRolledBack)
+}
+
+// A store that is only read leaves every byte as it is, and can be looked at
+// whatever state it is in.
+func TestReadOnlyChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	appendTo(t, s, 3)
+	s.Close()
+	log := filepath.Join(witnessDir(path), logName(0))
+	b, _ := os.ReadFile(log)
+	writeFile(t, log, string(b[:len(b)-5]))
+	before := contents(t, filepath.Dir(path))
+	r := readAt(t, path)
+	if events, err := r.Events(t.Context(), "a", 0); len(events) != 3 || err != nil {
+		t.Errorf("Events = %d, %v; want 3", len(events), err)
+	}
+	report, err := r.Verify(t.Context())
+	if err != nil || len(report.SetAside) != 1 {
+		t.Errorf("Verify = %v, %v; want what is torn, and nil", report, err)
+	}
+	if err := r.Append(t.Context(), batch("a", 3, note("x"))); !errors.Is(err, journal.ErrInput) {
+		t.Errorf("Append to a store that is read = %v; want ErrInput", err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if after := contents(t, filepath.Dir(path)); !slices.Equal(after, before) {
+		t.Error("to read a store changed its files")
+	}
+	if _, err := (Config{ReadOnly: true}).Open(t.Context(), filepath.Join(t.TempDir(), "none.db")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("opening what is not there to read it = %v; want os.ErrNotExist", err)
+	}
+}
+
+// contents returns what is in the database and its witness.
+func contents(t *testing.T, dir string) (all []string) {
+	t.Helper()
+	for _, pattern := range []string{"*.db", "*.witness/*"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range paths {
+			b, err := os.ReadFile(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, p+"\n"+string(b))
+		}
+	}
+	return all
+}
+
+// A run that parks has the WAL moved to the database, though not each time.
+func TestWALIsMovedWhenARunParks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	wal := func() int64 {
+		t.Helper()
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for i, c := range []struct {
+		kind  journal.Kind
+		moved bool
+	}{{journal.Failed, false}, {journal.Released, true}, {journal.Released, false}} {
+		must(t, s, batch("a", i, journal.Event{Time: note("").Time, Kind: c.kind, By: "x"}))
+		if (wal() == 0) != c.moved {
+			t.Errorf("after event %d, %s, the WAL has %d bytes; want it to be moved: %v", i, c.kind, wal(), c.moved)
+		}
+	}
+	s.rested = s.rested.Add(-between)
+	must(t, s, batch("b", 0, note("x")))
+	if wal() != 0 {
+		t.Errorf("a minute after a run parked the WAL has %d bytes; want 0", wal())
+	}
+}
