@@ -132,6 +132,7 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 	}
 	if c.begun {
 		m.begin(i)
+		m.use(i)
 	}
 	switch {
 	case c.phase == ended && n.Kind == Gate && !c.status.OK() && c.more != nil && c.more.rejection != nil: // what follows from that, p says
