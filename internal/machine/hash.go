@@ -19,6 +19,11 @@ func (m *Machine) Hash(seed uint64) uint64 {
 	for i := range m.states {
 		h = m.states[i].hash(h)
 	}
+	return m.hashRest(h)
+}
+
+// hashRest adds what is not about one node.
+func (m *Machine) hashRest(h uint64) uint64 {
 	for i := range m.envs {
 		e := &m.envs[i]
 		h = Mix(h, pack(e.held, e.queued, e.righted), uint64(uint32(e.remaining))|uint64(uint32(e.bad))<<32)
@@ -33,6 +38,36 @@ func (m *Machine) Hash(seed uint64) uint64 {
 		h = m.hashFacts(h)
 	}
 	return Mix(mixText(h, m.For), uint64(m.Status), pack(m.Owner != "", m.stopped != "", m.successor != "", m.Drains))
+}
+
+// Future is as [Machine.Hash], but of a node that has ended or will not be reached
+// only that counts by which the run goes on: next to nothing. It holds as long as
+// no person has anything done anew and no pass of a gate lapses.
+func (m *Machine) Future(seed uint64) uint64 {
+	h := seed
+	for i := range m.states {
+		s := &m.states[i]
+		switch over := s.phase == ended || s.phase == dropped; {
+		case !over:
+			h = s.hash(h)
+		case m.awaited(int32(i)):
+			h = Mix(h, uint64(s.phase)|uint64(s.status)<<8, 14)
+		default:
+			h = Mix(h, 0, 15)
+		}
+	}
+	return m.hashRest(h)
+}
+
+// awaited reports whether node i decides how what it is in ends, also after it
+// has ended itself.
+func (m *Machine) awaited(i int32) bool {
+	p := m.node(i).Parent
+	if p < 0 || m.states[p].phase != active {
+		return false
+	}
+	k := m.node(p).Kind
+	return k == OnFailure || k == Finally
 }
 
 // hashFacts adds what the steps gave. The order of a map is chance, so that the

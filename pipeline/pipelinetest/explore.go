@@ -35,6 +35,13 @@ type Exploration struct {
 	Lapses    bool // the pass of any gate may lapse, as long as no stage behind it has begun; then the gate is asked anew
 	Freezes   bool // a freeze may begin and end at any point; in it no gates of an environment pass, see [Frozen]
 
+	// Forget takes states for one that differ only in how steps ended on which
+	// nothing depends any more. There are fewer, and what is found for the rules of
+	// this package is the same, with as short a story and as many paths. It is of no
+	// use while somebody may retry or passes may lapse. A rule of one's own must not
+	// ask with State.Step for a step that has ended, but for that of its Event.
+	Forget bool
+
 	Outcomes map[string][]Outcome // by name of step, without "[item]": those that are tried; one that is not listed has all that its kind can have
 	Rules    []Rule               // what has to hold; nil means Rules()
 	States   int                  // bound on the states that are looked at; 0 means 1,000,000

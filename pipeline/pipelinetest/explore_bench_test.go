@@ -20,6 +20,7 @@ func BenchmarkExplore(b *testing.B) {
 	}{
 		{"shop", pipelinetest.Exploration{Pipeline: shop(), Crashes: 1, Cancels: true}},
 		{"shop-two-runs", pipelinetest.Exploration{Pipeline: shop(), Runs: 2, Crashes: 1}},
+		{"shop-two-runs-forget", pipelinetest.Exploration{Pipeline: shop(), Runs: 2, Crashes: 1, Forget: true}},
 		{"layers-40", pipelinetest.Exploration{Pipeline: layered(40), States: 100_000}},
 		{"layers-1000", pipelinetest.Exploration{Pipeline: layered(1000), States: 20_000}},
 	} {

@@ -201,6 +201,7 @@ func (w *world) do(v move) {
 		if w.seats[k].m.Owner == "" && w.wrong == nil {
 			w.claim(k)
 		}
+		w.reckon()
 	case overrides:
 		w.overrides--
 		w.put(k, journal.Event{Time: w.now(), Kind: journal.Overridden, By: somebody, Step: w.seats[k].m.Node(v.node).Name, Data: whyLets})

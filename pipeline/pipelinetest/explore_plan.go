@@ -38,6 +38,7 @@ type plan struct {
 	prog   *machine.Program
 	parts  map[string]*role // by name of step
 	static []*role          // by node, as far as they are in prog
+	tests  []int32          // nodes of those in tier staging, but for ways out
 	gated  artifacts        // some gate decides on
 	given  []string         // artifacts that are there before a run
 	only   map[string][]Outcome
@@ -50,6 +51,9 @@ func newPlan(p pipeline.Pipeline, nr, runs int, shared *things, only map[string]
 		n := m.Node(i)
 		part := pl.make(n)
 		pl.static = append(pl.static, part)
+		if part.tier == stage.Staging && !part.wayOut {
+			pl.tests = append(pl.tests, i)
+		}
 		if n.Kind == machine.Gate && !n.Urgent {
 			pl.gated |= part.consumes
 		}

@@ -107,11 +107,11 @@ func Verified() Rule {
 		if miss := e.part.consumes &^ t.verified; miss != 0 {
 			return fmt.Errorf("%s is called with %s, with which no stage in tier staging has succeeded", e.Step, pl.first(miss))
 		}
-		for i, p := range pl.static {
-			if p.tier != stage.Staging || p.wayOut || p.consumes&e.part.consumes == 0 {
+		for _, i := range pl.tests {
+			if pl.static[i].consumes&e.part.consumes == 0 {
 				continue
 			}
-			if v := t.m.View(int32(i)); !v.Status.OK() && v.Status != machine.Pending {
+			if v := t.m.View(i); !v.Status.OK() && v.Status != machine.Pending {
 				return fmt.Errorf("%s is called while %s, in tier staging, has the status %v", e.Step, v.Node.Name, v.Status)
 			}
 		}

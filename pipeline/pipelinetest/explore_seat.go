@@ -49,13 +49,35 @@ func (t *seat) copyTo(c *seat) {
 	c.touched = append(c.touched[:0], t.touched...)
 }
 
-// rest sets the hash of t, to which nothing more happens by itself.
-func (t *seat) rest() {
-	h := machine.Mix(t.m.Hash(uint64(t.plan.nr)+2), uint64(t.verified), uint64(t.decided))
+// rest sets the hash of t, to which nothing more happens by itself. With forget,
+// what has ended counts only as far as something depends on it.
+func (t *seat) rest(forget bool) {
+	h := uint64(t.plan.nr) + 2
+	switch {
+	case !forget:
+		h = mixBytes(t.m.Hash(h), t.marks)
+	case t.m.Status.Done():
+		t.hash = machine.Mix(h, uint64(t.m.Status), 16)
+		return
+	default:
+		h = t.hashTests(t.m.Future(h))
+	}
+	h = machine.Mix(h, uint64(t.verified), uint64(t.decided))
 	if t.waived != 0 {
 		h = machine.Mix(h, uint64(t.waived), 13)
 	}
-	t.hash = mixBytes(mixBytes(h, t.marks), t.touched)
+	t.hash = mixBytes(h, t.touched)
+}
+
+// hashTests adds which stages in tier staging have not succeeded though they were
+// reached: Verified asks for them also when they have ended.
+func (t *seat) hashTests(h uint64) uint64 {
+	for _, i := range t.plan.tests {
+		if st := t.m.View(i).Status; !st.OK() && st != machine.Pending {
+			h = machine.Mix(h, uint64(i), 17)
+		}
+	}
+	return h
 }
 
 func mixBytes[T ~uint8](h uint64, all []T) uint64 {

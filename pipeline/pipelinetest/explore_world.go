@@ -75,7 +75,7 @@ func (w *world) hash() uint64 {
 			break
 		}
 		if w.owned&(1<<k) != 0 {
-			t.rest()
+			t.rest(w.forgets())
 		}
 		h = machine.Mix(h, t.hash, 11)
 	}
@@ -86,6 +86,17 @@ func (w *world) hash() uint64 {
 		h = machine.Mix(h, e.Hash(2), uint64(i))
 	}
 	return h
+}
+
+// forgets reports whether how a step ended does not matter any more, once
+// nothing depends on it: nobody can have it done anew.
+func (w *world) forgets() bool { return w.s.x.Forget && w.retries == 0 && !w.s.x.Lapses }
+
+// reckon has the hashes of all runs set anew if that was the last retry.
+func (w *world) reckon() {
+	for k := 0; k < len(w.seats) && w.seats[k] != nil && w.forgets(); k++ {
+		w.own(k)
+	}
 }
 
 // put records an event of run k.
