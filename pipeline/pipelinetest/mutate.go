@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,10 +24,15 @@ type Mutation struct {
 	Pipeline pipeline.Pipeline
 
 	// Check tests a pipeline as it would that one, and reports to t what is
-	// wrong: a policy that is broken, an [Explore] that finds a fault, a story
-	// told with [Run] that goes otherwise. It is called with one pipeline at a
-	// time. A panic in it counts as a report.
+	// wrong: a policy that is broken, a story told with [Run] that goes otherwise.
+	// It is called with one pipeline at a time. A panic in it counts as a report.
+	// It may be nil if Explore is not.
 	Check func(t testing.TB, p pipeline.Pipeline)
+
+	// Explore returns what may happen to runs of a pipeline; nil means that
+	// nothing is explored. Each fault that is found has to be shown by the executor
+	// too: see [Confirm].
+	Explore func(p pipeline.Pipeline) Exploration
 
 	Gates    func(g gate.Gate) []Variant[gate.Gate]       // makes others of a gate of your own; nil means none
 	Runners  func(r stage.Runner) []Variant[stage.Runner] // and of the hook of a stage
@@ -44,7 +50,8 @@ type Mutant struct {
 	What     string // what is done and where, such as "gate release: authors may approve"; no two the same
 	Pipeline pipeline.Pipeline
 	Changes  pipeline.Changes // from the pipeline that it was made of
-	Found    string           // what Check reported first; empty if the mutant lives
+	Found    string           // what Check reported first, or else the rule that is broken in Fault; empty if the mutant lives
+	Fault    *Counterexample  // the shortest story in which it goes wrong, if an exploration found one
 	Accepted string           // why it may live; empty if it may not
 }
 
@@ -70,28 +77,30 @@ type Mutated struct {
 	Same    int      // others that [pipeline.Diff] cannot tell from the pipeline, or that are alike to one of Mutants
 }
 
-// Living returns the mutants that Check did not find, those that are accepted
-// too.
+// Living returns the mutants that were not found, those that are accepted too.
 func (m Mutated) Living() []Mutant {
 	return slices.DeleteFunc(slices.Clone(m.Mutants), func(one Mutant) bool { return one.Found != "" })
 }
 
 // String returns a line such as
 //
-//	83 mutants: 80 found, 1 accepted, 2 live; 12 refused by Validate, 3 the same
+//	83 mutants: 80 found, 31 of them explored, 1 accepted, 2 live; 12 refused by Validate, 3 the same
 //
 // and a line for each one that lives.
 func (m Mutated) String() string {
 	living := m.Living()
-	accepted := 0
-	for _, one := range living {
-		if one.Accepted != "" {
+	explored, accepted := 0, 0
+	for _, one := range m.Mutants {
+		switch {
+		case one.Fault != nil:
+			explored++
+		case one.Found == "" && one.Accepted != "":
 			accepted++
 		}
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%d mutants: %d found, %d accepted, %d live; %d refused by Validate, %d the same",
-		len(m.Mutants), len(m.Mutants)-len(living), accepted, len(living)-accepted, m.Refused, m.Same)
+	fmt.Fprintf(&text, "%d mutants: %d found, %d of them explored, %d accepted, %d live; %d refused by Validate, %d the same",
+		len(m.Mutants), len(m.Mutants)-len(living), explored, accepted, len(living)-accepted, m.Refused, m.Same)
 	for _, one := range living {
 		text.WriteString("\n\t" + one.String())
 	}
@@ -104,43 +113,66 @@ func (m Mutated) String() string {
 // mutants in the same order.
 //
 // Mutate must not be called in a bubble of [testing/synctest] if Check calls
-// [Run].
+// [Run], or if there is an Explore.
 func Mutate(t testing.TB, m Mutation) Mutated {
 	t.Helper()
-	if m.Check == nil {
-		t.Fatalf("pipelinetest: a Mutation without a Check; want a function that tests a pipeline")
+	if m.Check == nil && m.Explore == nil {
+		t.Fatalf("pipelinetest: a Mutation without Check and Explore; want a function that tests a pipeline")
 	}
 	if err := m.Pipeline.Validate(); err != nil {
 		t.Fatalf("pipelinetest: %v", err)
 	}
-	if wrong := try(t, m.Check, m.Pipeline); wrong != "" {
-		t.Fatalf("mutating %q: the pipeline itself does not pass its Check: %s", m.Pipeline.Name, wrong)
+	if wrong, _ := m.find(t, m.Pipeline); wrong != "" {
+		t.Fatalf("mutating %q: the pipeline itself does not pass: %s", m.Pipeline.Name, wrong)
 	}
 	got := m.Mutants()
-	stale := sorted(m.Accepted)
 	for i := range got.Mutants {
 		one := &got.Mutants[i]
-		one.Found = firstLine(try(t, m.Check, one.Pipeline))
-		if one.Found == "" {
-			stale = slices.DeleteFunc(stale, func(what string) bool { return what == one.What })
-		}
+		one.Found, one.Fault = m.find(t, one.Pipeline)
+		one.Found = summary(one.Found)
 	}
 	if slices.ContainsFunc(got.Living(), func(one Mutant) bool { return one.Accepted == "" }) {
 		t.Errorf("mutating %q: %v", m.Pipeline.Name, got)
 	}
-	for _, what := range stale {
+	for _, what := range sorted(m.Accepted) {
 		i := slices.IndexFunc(got.Mutants, func(one Mutant) bool { return one.What == what })
-		if i < 0 {
+		switch {
+		case i < 0:
 			t.Errorf("mutating %q: %q is accepted, and is no mutant; take it out of Accepted", m.Pipeline.Name, what)
-			continue
+		case got.Mutants[i].Found != "":
+			t.Errorf("mutating %q: %q is accepted, and is found: %s; take it out of Accepted", m.Pipeline.Name, what, got.Mutants[i].Found)
 		}
-		t.Errorf("mutating %q: %q is accepted, and is found: %s; take it out of Accepted", m.Pipeline.Name, what, got.Mutants[i].Found)
 	}
 	return got
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
+// find returns what Check reports of p, or else what an exploration finds.
+func (m *Mutation) find(t testing.TB, p pipeline.Pipeline) (found string, fault *Counterexample) {
+	if m.Check != nil {
+		found = try(t, m.Check, p)
+	}
+	if m.Explore == nil {
+		return found, nil
+	}
+	x := m.Explore(p)
+	got, err := x.Search()
+	switch {
+	case err != nil:
+		return cmp.Or(found, err.Error()), nil
+	case got.Fault != nil:
+		Confirm(t, x, got.Fault)
+		found = cmp.Or(found, "broken: "+got.Fault.Rule+": "+got.Fault.Reason)
+	}
+	return found, got.Fault
+}
+
+// summary returns the first line of a text, and the next one if that has
+// a heading alone.
+func summary(text string) string {
+	line, rest, _ := strings.Cut(text, "\n")
+	if next, _, _ := strings.Cut(strings.TrimSpace(rest), "\n"); next != "" && strings.HasSuffix(line, ":") {
+		return line + " " + next
+	}
 	return line
 }
 

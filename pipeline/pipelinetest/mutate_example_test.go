@@ -33,7 +33,7 @@ func ExampleMutate() {
 		},
 	})
 	// Output:
-	// mutating "toy": 10 mutants: 6 found, 1 accepted, 3 live; 0 refused by Validate, 1 the same
+	// mutating "toy": 10 mutants: 6 found, 0 of them explored, 1 accepted, 3 live; 0 refused by Validate, 1 the same
 	// 	gate release: anyone may be one of release-managers (weaker: gate release is weaker: "2 approvals from anyone", was `2 approvals from group "release-managers"`): lives
 	// 	gate release: authors may approve (weaker: gate release is weaker: `… from group "release-managers"; authors may approve`, was `… from group "release-managers"`): lives
 	// 	gate release: the starter may approve (weaker: gate release is weaker: `… from group "release-managers"; the starter may approve`, was `… from group "release-managers"`): lives

@@ -47,7 +47,7 @@ func needs(t testing.TB, p pipeline.Pipeline) {
 
 func TestMutantsThatLiveAreReported(t *testing.T) {
 	got, said := mutate(pipelinetest.Mutation{Pipeline: small(), Check: needs})
-	want := `mutating "toy": 9 mutants: 7 found, 0 accepted, 2 live; 0 refused by Validate, 1 the same
+	want := `mutating "toy": 9 mutants: 7 found, 0 of them explored, 0 accepted, 2 live; 0 refused by Validate, 1 the same
 	gate release: authors may approve (weaker: gate release is weaker: "2 approvals from anyone; authors may approve", was "2 approvals from anyone"): lives
 	gate release: the starter may approve (weaker: gate release is weaker: "2 approvals from anyone; the starter may approve", was "2 approvals from anyone"): lives`
 	if said != want {
@@ -103,8 +103,11 @@ func TestAMutationThatShowsNothingIsRefused(t *testing.T) {
 		m    pipelinetest.Mutation
 		want string
 	}{
-		{"a check that finds the pipeline itself", pipelinetest.Mutation{Pipeline: small(), Check: finds}, `mutating "toy": the pipeline itself does not pass its Check: it is a pipeline`},
-		{"no check", pipelinetest.Mutation{Pipeline: small()}, "a Mutation without a Check"},
+		{"a check that finds the pipeline itself", pipelinetest.Mutation{Pipeline: small(), Check: finds}, `mutating "toy": the pipeline itself does not pass: it is a pipeline`},
+		{"no check", pipelinetest.Mutation{Pipeline: small()}, "a Mutation without Check and Explore"},
+		{"an exploration that finds the pipeline itself", pipelinetest.Mutation{Pipeline: small(), Explore: func(p pipeline.Pipeline) pipelinetest.Exploration {
+			return pipelinetest.Exploration{Pipeline: p, Runs: 99}
+		}}, `the pipeline itself does not pass: Runs is 99`},
 		{"a pipeline that is not valid", pipelinetest.Mutation{Pipeline: named(), Check: needs}, "want at least one"},
 	} {
 		if _, said := mutate(test.m); !strings.Contains(said, test.want) {
@@ -194,3 +197,31 @@ type printer struct{ testing.TB }
 
 func (printer) Helper()                           {}
 func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// A fault that was explored is one that the executor shows, with its story. Here
+// Check finds all but that the way back is gone.
+func TestAnExplorationFindsMutants(t *testing.T) {
+	got := pipelinetest.Mutate(t, pipelinetest.Mutation{
+		Pipeline: careful(),
+		Check: func(t testing.TB, p pipeline.Pipeline) {
+			for _, s := range p.All() {
+				if _, ok := s.(pipeline.OnFailure); ok && p.Digest() != careful().Digest() {
+					t.Error("another pipeline")
+				}
+			}
+		},
+		Explore: func(p pipeline.Pipeline) pipelinetest.Exploration { return pipelinetest.Exploration{Pipeline: p} },
+	})
+	for what, want := range map[string]string{
+		"after a failure of deploy … verify nothing is done; stage back is dropped": "broken: after a failure the way back is taken: r1 has ended and leaves production as the failure left it",
+		"gate release is asked after stage deploy":                                  "another pipeline",
+	} {
+		i := slices.IndexFunc(got.Mutants, func(m pipelinetest.Mutant) bool { return m.What == what })
+		if i < 0 || got.Mutants[i].Found != want || got.Mutants[i].Fault == nil {
+			t.Errorf("%v; want %q among them, found %q, with its story", got, what, want)
+		}
+	}
+	if want := "37 mutants: 37 found, 15 of them explored,"; !strings.HasPrefix(got.String(), want) {
+		t.Errorf("%v; want %s", got, want)
+	}
+}
