@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/examples/quickstart/platform"
@@ -13,46 +12,56 @@ import (
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/pipeline/policy"
 	"github.com/penstock/penstock/stage"
-	"github.com/penstock/penstock/stage/bake"
 )
-
-// bakes is how long a share of production has to be watched, at least.
-var bakes = map[string]time.Duration{"bake-10": 3 * time.Second, "bake-50": 2 * time.Second}
 
 // prove returns why p may not go to production, or nil.
 func prove(p pipeline.Pipeline) error {
+	it := []string{shop}
 	return policy.Require(p,
-		policy.Some(policy.Tier(stage.Production)),
+		policy.Declares{staging, production},
+		policy.Chain{"build", "stage", "smoke", release, "replace", "everybody"},
+		policy.Chain{"test", "stage"},
+		policy.Chain{release, "canary-10", "bake-10", "canary-50", "bake-50"},
 		policy.Each(policy.Tier(stage.Production),
 			policy.Approved{Group: releaseManagers},
 			policy.Verified{},
 			policy.BuiltOnce{By: []string{"build"}},
-			policy.After("the tests", func(s pipeline.Step) bool { return pipeline.Name(s) == "test" }),
 			policy.WayBack{},
 			policy.Alone{},
-			policy.That("bakes that are long enough", baked),
 		),
+		policy.Flow{
+			"stage": it, "smoke": it, release: it, "go-back": it,
+			"canary-10": it, "bake-10": it, "canary-50": it, "bake-50": it, "everybody": it,
+		},
+		policy.Placed{},
+		policy.Says{
+			"canary-10": "canary rollout of 10% via the platform on this machine",
+			"bake-10":   "bake for 3s, " + watches,
+			"canary-50": "canary rollout of 50% via the platform on this machine",
+			"bake-50":   "bake for 2s, " + watches,
+			"go-back":   "rollback via the platform on this machine",
+		},
 		policy.Func(vetoed),
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
 }
 
-func baked(at policy.Place) error {
-	w, ok := at.Stage.Run.(bake.Watch)
-	if least := bakes[at.Stage.Name]; ok && w.For < least {
-		return &policy.Violation{Reason: fmt.Sprintf("it bakes for %v; want %v", w.For, least)}
-	}
-	return nil
-}
+// watches is how a share of production is looked at.
+const watches = "every 500ms, 0 misses tolerated, ask after 120 inconclusive in a row or less than 1 conclusive: " +
+	"error rate at most 0.01 by error rate at the front door over 2s from 40 measurements, also of the past; " +
+	"latency in seconds at most 2 by latency at the front door over 2s from 40 measurements, also of the past"
 
-// vetoed wants the word of one release manager to stop a release.
+// vetoed wants the gate to be for production, and the word of one release manager
+// to stop a release.
 func vetoed(p pipeline.Pipeline) error {
 	for _, s := range p.All() {
-		if g, ok := s.(pipeline.Gate); ok {
-			if q, ok := g.Require.(approval.Quorum); !ok || !q.Veto {
-				return fmt.Errorf("gate %q: want a quorum with Veto", g.Name)
-			}
+		g, ok := s.(pipeline.Gate)
+		if !ok {
+			continue
+		}
+		if q, ok := g.Require.(approval.Quorum); !ok || !q.Veto || g.OnReject != pipeline.Fail || g.Environment.Name != production.Name {
+			return fmt.Errorf("gate %q: want a quorum with Veto for %q that fails when it rejects", g.Name, production.Name)
 		}
 	}
 	return nil
