@@ -14,38 +14,46 @@ import (
 // prove returns why freight may be promoted that should not be, or nil. There is
 // no way back: what is no good is replaced by what comes next, as in Kargo.
 func prove(p pipeline.Pipeline) error {
-	inTest, atStage := named("verify-test"), policy.All(
-		policy.Verified{},
-		policy.Baked{For: Soak, In: stage.Staging},
-		named("soak-qa"), named("soak-uat"),
-	)
 	return policy.Require(p,
-		policy.Some(policy.Environments("test")), policy.Some(policy.Environments("qa")),
-		policy.Some(policy.Environments("uat")), policy.Some(policy.Tier(stage.Production)),
-		policy.Each(policy.Tier(stage.Staging), inTest),
-		policy.Each(policy.Tier(stage.Production), inTest, atStage,
-			policy.Approved{Group: Promoters, AllowAuthor: true, AllowStarter: true}),
-		policy.Each(policy.Everywhere,
-			policy.BuiltOnce{},
-			policy.Alone{},
-			policy.That("freight that was verified before it soaks", soaks),
+		policy.Declares{
+			{Name: "test", Tier: stage.Testing},
+			{Name: "qa", Tier: stage.Staging},
+			{Name: "uat", Tier: stage.Staging},
+			{Name: "prod", Tier: stage.Production},
+		},
+		policy.Chain{"deploy-test", "verify-test", "deploy-qa", "verify-qa", "soak-qa", "promote", "deploy-prod", "verify-prod"},
+		policy.Chain{"verify-test", "deploy-uat", "verify-uat", "soak-uat", "promote"},
+		policy.Each(policy.Tier(stage.Production),
+			policy.Verified{},
+			policy.Baked{For: Soak, In: stage.Staging},
+			policy.Approved{Group: Promoters, AllowAuthor: true, AllowStarter: true},
 		),
+		policy.Each(policy.Everywhere, policy.BuiltOnce{}, policy.Alone{}),
+		policy.Placed{},
+		policy.Flow{
+			"deploy-test": image, "deploy-qa": image, "deploy-uat": image, "deploy-prod": image,
+			"verify-test": image, "verify-qa": image, "verify-uat": image, "verify-prod": image,
+			"soak-qa": image, "soak-uat": image, "promote": image,
+		},
+		policy.Says{"soak-qa": soaks, "soak-uat": soaks},
+		policy.Func(refuses),
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
 }
 
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
-}
+const soaks = "bake for 1h0m0s, every 1m0s, 0 misses tolerated, ask after 4 inconclusive in a row or less than 30 conclusive: " +
+	"healthy at least 1 by stage.SourceFunc"
 
-// soaks wants each soak to begin when the freight was verified where it is.
-func soaks(at policy.Place) error {
-	if !stage.Watches(at.Stage.Run) {
-		return nil
+// refuses wants freight that is refused not to be a success, and those who promote
+// it to know where to.
+func refuses(p pipeline.Pipeline) error {
+	for path, s := range p.All() {
+		if g, ok := s.(pipeline.Gate); ok && (g.OnReject != pipeline.Fail || g.Environment.Name != "prod") {
+			return fmt.Errorf("%s: gate %q is for %q and has OnReject %d; want one for prod that fails", path, g.Name, g.Environment.Name, g.OnReject)
+		}
 	}
-	return policy.Verified{In: at.Stage.Environment.Tier}.Holds(at)
+	return nil
 }
 
 // exploration is what may become of freight, and of what comes after it.

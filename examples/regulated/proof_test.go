@@ -1,11 +1,11 @@
 package regulated
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/gate/window"
@@ -17,49 +17,67 @@ import (
 
 // prove returns what of p an auditor would not sign, or nil.
 func prove(p pipeline.Pipeline) error {
-	store := &artifact.Memory{}
+	beta, gamma, production := places()
+	image, release := []string{"image"}, []string{"image", "sbom", "signature"}
 	return policy.Require(p,
-		policy.Some(policy.Tier(stage.Production)),
+		policy.Declares{beta, gamma, production},
+		policy.Chain{
+			"build", "sign", "deploy-beta", "test-beta", "deploy-gamma", "test-gamma",
+			"open-ticket", "release", "canary", "bake", "everybody", "synthetic",
+		},
+		policy.Flow{
+			"sign": release[:2], "open-ticket": image, "release": release, "back": image,
+			"deploy-beta": image, "test-beta": image, "deploy-gamma": image, "test-gamma": image,
+			"canary": image, "bake": image, "everybody": image, "synthetic": image,
+		},
+		policy.Placed{But: []string{"sign", "open-ticket"}},
+		policy.Says{
+			"release": gate.Describe(gate.All(
+				signed{trust, nil},
+				approval.Quorum{Need: 2, From: everyone.Approvers, Veto: true},
+				approved{},
+			)),
+			"canary": "canary rollout of 10% via stage.DeployFunc",
+			"bake": "bake for 1h0m0s, every 1m0s, 0 misses tolerated, ask after 4 inconclusive in a row or less than 30 conclusive: " +
+				"error rate at most 0.01 by stage.SourceFunc",
+			"back": "rollback via stage.DeployFunc",
+		},
 		policy.Each(policy.Tier(stage.Staging), policy.Verified{In: stage.Testing}),
 		policy.Each(policy.Tier(stage.Production),
 			policy.BuiltOnce{By: []string{"build"}},
 			policy.Verified{},
 			policy.Approved{Need: 2},
-			passed(signed{trust, store}),
-			passed(approval.Quorum{Need: 2, From: everyone.Approvers, Veto: true}),
-			passed(approved{}),
 			policy.Under(window.Inside(hours)),
 			policy.WayBack{},
 			policy.Alone{},
-			policy.That("a bake of an hour in production, before everybody gets it", grown),
 		),
 		policy.Each(policy.Everywhere, policy.That("tests of half an hour at most", brief)),
+		policy.Func(refuses),
 		policy.Reachable{Barred: 2},
 		policy.LockOrder{},
 	)
-}
-
-// passed is that a gate has passed that describes itself as g does.
-func passed(g gate.Gate) policy.Condition {
-	want := gate.Describe(g)
-	return policy.After(want, func(s pipeline.Step) bool {
-		asks, ok := s.(pipeline.Gate)
-		return ok && slices.ContainsFunc(slices.Collect(gate.Walk(asks.Require)), func(g gate.Gate) bool { return gate.Describe(g) == want })
-	})
-}
-
-// grown wants what stands in production after its one tenth to have baked there.
-func grown(at policy.Place) error {
-	if at.WayOut || at.Stage.Name == "canary" || stage.Watches(at.Stage.Run) {
-		return nil
-	}
-	return policy.Baked{For: time.Hour, In: stage.Production}.Holds(at)
 }
 
 func brief(at policy.Place) error {
 	tests := at.Stage.Environment.Tier != stage.Production && !policy.Deploys(at.Stage)
 	if d := at.Stage.Timeout; tests && (d <= 0 || d > limit) {
 		return &policy.Violation{Reason: "its Timeout is " + d.String()}
+	}
+	return nil
+}
+
+// refuses wants a release that nobody agreed to within a month to have failed,
+// and those who agree to know where it goes and on which ticket.
+func refuses(p pipeline.Pipeline) error {
+	for path, s := range p.All() {
+		g, ok := s.(pipeline.Gate)
+		switch {
+		case !ok:
+		case g.OnReject != pipeline.Fail || g.OnExpire != pipeline.Fail || g.Expires != 30*24*time.Hour:
+			return fmt.Errorf("%s: gate %q: OnReject %d, Expires %v, OnExpire %d; want it to fail, after a month", path, g.Name, g.OnReject, g.Expires, g.OnExpire)
+		case g.Environment.Name != "production" || !slices.Equal(g.Takes, []string{"ticket"}):
+			return fmt.Errorf("%s: gate %q is for %q and is told %q; want production, and the ticket", path, g.Name, g.Environment.Name, g.Takes)
+		}
 	}
 	return nil
 }
