@@ -21,6 +21,8 @@ func prove(p pipeline.Pipeline) error {
 			named("fetch"), named("build-server"), named("build-client"),
 			policy.Alone{Deploys: func(s pipeline.Stage) bool { return s.Name == "assemble" }},
 		),
+		policy.Flow{"build-server": {"source"}, "build-client": {"source"}, "assemble": {"server", "client"}},
+		policy.Placed{But: []string{"build-server", "build-client"}},
 		policy.Func(limited),
 		policy.Reachable{},
 		policy.LockOrder{},

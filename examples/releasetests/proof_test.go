@@ -35,7 +35,7 @@ var watched = policy.That("a bake before everybody gets it", func(at policy.Plac
 
 // keeps is what every delivery of the team keeps. Give it to an Executor as
 // Policies and nothing else can be started.
-var keeps = policy.Rules{policy.Some(policy.Tier(stage.Production)), guarded, policy.LockOrder{}, policy.Reachable{}}
+var keeps = policy.Rules{policy.Some(policy.Tier(stage.Production)), guarded, policy.Placed{}, policy.LockOrder{}, policy.Reachable{}}
 
 // prove returns what p does not keep.
 func prove(p pipeline.Pipeline) error { return policy.Require(p, keeps) }
