@@ -37,14 +37,16 @@ type bench struct {
 	desk  *pipeline.Executor // see asked; nil while nobody needed it
 	cues  []cue
 
-	runs []string // in the order in which they began
-	open map[string]bool
-	seen map[Stage]int // steps by when they were first heard of, and runs, as steps without a name
+	entries []entry  // all that was recorded
+	runs    []string // in the order in which they began
+	open    map[string]bool
+	seen    map[Stage]int // steps by when they were first heard of, and runs, as steps without a name
 
 	mu      sync.Mutex
 	errs    []error
 	faults  map[Stage][]fault
 	values  map[reading]float64
+	answers map[answer]bool
 	rebirth time.Time // when the next life begins; zero while one lives
 }
 
@@ -63,7 +65,7 @@ func newBench(s Story, crash int) *bench {
 	b := &bench{
 		Story: s, crash: crash, bell: make(chan struct{}, 1),
 		open: map[string]bool{}, seen: map[Stage]int{},
-		faults: map[Stage][]fault{}, values: map[reading]float64{},
+		faults: map[Stage][]fault{}, values: map[reading]float64{}, answers: map[answer]bool{},
 	}
 	b.book.ring, b.turns.ring = b.ring, b.ring
 	b.cast.learn(s.Pipelines)
@@ -151,6 +153,7 @@ func (b *bench) read() {
 	if len(fresh) == 0 {
 		return
 	}
+	b.entries = append(b.entries, fresh...)
 	for _, e := range fresh {
 		b.tale.tell(e)
 		b.follow(e)

@@ -22,7 +22,8 @@
 //	}
 //
 // A story can also be told in a text file, which a release engineer reads as what
-// the pipeline is to do: see [Scenarios].
+// the pipeline is to do: see [Scenarios]. [Coverage] says what of a pipeline no
+// story has seen.
 //
 // [Explore] tries all that may happen to runs of a pipeline, and [Mutate] tries the
 // tests: it takes a gate away, widens a window, swaps two steps, and says which

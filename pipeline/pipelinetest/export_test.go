@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"io"
 	"testing"
 
 	"github.com/penstock/penstock/pipeline"
@@ -21,6 +22,11 @@ func ParseScenario(text string, base Story) (s Story, tell func(Timeline) string
 // PlayScenario is what Scenarios does with one file, but reports to tb.
 func PlayScenario(t *testing.T, tb testing.TB, file string, update bool, base Story) {
 	playScenario(t, tb, file, update, base)
+}
+
+// MainTo is Main, but prints to w.
+func (c *Coverage) MainTo(w io.Writer, m interface{ Run() int }, pipelines ...pipeline.Pipeline) int {
+	return c.main(m, w, pipelines)
 }
 
 // StandIn returns p as the executor of a story gets it.

@@ -24,15 +24,19 @@ type Result struct {
 	Waits        map[string][]pipeline.Wait      // by ID of a run that has not ended: what it waits for
 	Platform     *stagetest.Platform             // that of the story
 
-	t      testing.TB
-	told   bool // the timeline was
-	writes int  // of the first executor
+	t         testing.TB
+	told      bool // the timeline was
+	writes    int  // of the first executor
+	pipelines []pipeline.Pipeline
+	entries   []entry // all that was recorded
+	answers   map[answer]bool
 }
 
 // result returns how the story has gone so far.
 func (b *bench) result() *Result {
 	r := &Result{
 		Timeline: b.tale.told(), Platform: b.Platform, writes: b.lives[0].writes,
+		pipelines: b.Pipelines, entries: b.entries, answers: b.answers,
 		Runs: map[string]pipeline.Run{}, Environments: map[string]pipeline.Environment{}, Waits: map[string][]pipeline.Wait{},
 	}
 	ctx, x := context.Background(), b.asked()

@@ -92,32 +92,37 @@ func (l *life) environment(e stage.Environment) stage.Environment {
 		return e
 	}
 	if g, ok := l.b.Gates[e.Name]; ok {
-		e.Gates = []gate.Gate{&lock{l, g}}
+		e.Gates = []gate.Gate{&lock{l, g, -1}}
 		return e
 	}
 	e.Gates = slices.Clone(e.Gates)
 	for i, g := range e.Gates {
-		e.Gates[i] = &lock{l, g}
+		e.Gates[i] = &lock{l, g, i}
 	}
 	return e
 }
 
 func (l *life) gate(name string, g gate.Gate) gate.Gate {
 	if other, ok := l.b.Gates[name]; ok {
-		g = other
+		return &lock{l, other, -1}
 	}
-	return &lock{l, g}
+	return &lock{l, g, 0}
 }
 
 // A lock is a gate that is asked in its turn.
 type lock struct {
 	l *life
 	gate.Gate
+	place int // among the gates of the environment, or 0; below 0 if the gate only stands in
 }
 
 func (k *lock) Decide(ctx context.Context, req gate.Request) (gate.Decision, error) {
 	k.l.b.turns.wait(Stage{req.Run, req.Gate})
-	return k.Gate.Decide(ctx, req)
+	d, err := k.Gate.Decide(ctx, req)
+	if k.place >= 0 {
+		k.l.b.answered(ctx, k, req, d, err)
+	}
+	return d, err
 }
 
 func (k *lock) Describe() string                             { return gate.Describe(k.Gate) }

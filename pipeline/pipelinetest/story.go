@@ -29,6 +29,8 @@ type Story struct {
 	Metrics  map[string]float64   // what bakes measure, by name of metric; one that is not listed is looked up in Platform
 	Platform *stagetest.Platform  // where rollouts go to; nil means a new one
 
+	Coverage *Coverage // notes what the story sees; nil means that nobody does
+
 	// Executor has the limits, groups, grace, secrets and the like of the
 	// executor. Its Pipelines, Former, Store and Lease are not looked at. A nil
 	// Log is one in which an error fails the test, and a nil TracerProvider or
@@ -70,6 +72,9 @@ func run(t *testing.T, tb testing.TB, s Story, crash int) *Result {
 		tb.Fatalf("pipelinetest: %v", err)
 	}
 	r.t = tb
+	if s.Coverage != nil {
+		s.Coverage.Add(r)
+	}
 	if err != nil {
 		r.errorf("pipelinetest: %v", err)
 	}
