@@ -2,19 +2,15 @@ package amazon
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/penstock/penstock/gate"
-	"github.com/penstock/penstock/gate/window"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/pipeline/policy"
 	"github.com/penstock/penstock/stage"
-	"github.com/penstock/penstock/stage/bake"
 	"github.com/penstock/penstock/stage/rollout"
 )
 
@@ -26,73 +22,95 @@ var few = fleet[:2]
 func prove(p pipeline.Pipeline) error { return proveWaves(p, few) }
 
 func proveWaves(p pipeline.Pipeline, waves []Wave) error {
+	places := policy.Declares{{Name: "alpha", Tier: stage.Development}, {Name: "beta", Tier: stage.Testing}, {Name: "gamma", Tier: stage.Staging}}
+	tested := policy.Chain{"build", "alpha", "alpha-test", "beta", "beta-test", "gamma-one-box", "gamma-one-box-test", "gamma", "gamma-test"}
 	rules := policy.Rules{
-		policy.Each(policy.Tier(stage.Testing), named("alpha-test")),
-		policy.Each(policy.Tier(stage.Staging), named("beta-test")),
+		tested, about(tested[1:]...),
 		policy.Each(policy.Environments("gamma"), policy.That("one box first", oneBoxFirst)),
 		policy.Each(policy.Tier(stage.Production),
 			policy.BuiltOnce{By: []string{"build"}},
 			policy.Verified{},
-			named("gamma-one-box-test"), named("gamma-test"),
 			policy.WayBack{},
 			policy.That("a third more at a time, at most", inThirds),
 		),
 		policy.Each(policy.Everywhere, policy.Alone{}),
+		policy.Placed{},
+		policy.Func(stops),
 		policy.Reachable{},
 		policy.LockOrder{},
 	}
-	before := policy.All()
+	before := tested[len(tested)-1:]
 	for _, wave := range waves {
-		var baked []policy.Condition
+		var baked []string
 		for _, r := range wave.Regions {
-			in := policy.Environments(r.Name)
-			rules = append(rules, policy.Some(in), policy.Each(in, before, r.begins(), policy.That("one box that has baked for an hour, and business hours", r.goesOn)))
-			baked = append(baked, watched(r.Name, wave.Bake))
+			places = append(places, stage.Environment{Name: r.Name, Tier: stage.Production})
+			steps := r.steps("begin", "to-10", "one-box-bake", "go-on", "to-40", "to-70", "all", "bake")
+			rules = append(rules, steps, about(steps...), about(r.steps("back", "back-to-10", "back-to-40", "back-to-70")...), r.says(wave.Bake))
+			for _, b := range before {
+				rules = append(rules, policy.Chain{b, steps[0]})
+			}
+			baked = append(baked, steps[len(steps)-1])
 		}
-		before = policy.All(baked...)
+		before = baked
 	}
-	return policy.Require(p, rules)
+	return policy.Require(p, rules, places)
 }
 
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
-}
-
-// begins is that no alarm is active, and that there is time enough left today.
-func (r Region) begins() policy.Condition {
-	return r.passed(gate.All(quiet{}, window.Fits{For: oneBoxBake + rolling, In: hours(r, nil)}))
-}
-
-// goesOn wants more than one box only after that was watched, in business hours.
-func (r Region) goesOn(at policy.Place) error {
-	if share(at.Stage) <= oneBox {
-		return nil
+// about is that each of the steps is about the service, and nothing else.
+func about(steps ...string) policy.Flow {
+	flow := policy.Flow{}
+	for _, name := range steps {
+		flow[name] = service
 	}
-	return policy.All(
-		watched(r.Name, oneBoxBake),
-		r.passed(gate.All(quiet{}, window.Inside(hours(r, nil)))),
-	).Holds(at)
+	return flow
 }
 
-// passed is that a gate of the region has passed that describes itself as g does.
-func (r Region) passed(g gate.Gate) policy.Condition {
-	want := gate.Describe(g)
-	return policy.After(want, func(s pipeline.Step) bool {
-		asks, ok := s.(pipeline.Gate)
-		return ok && asks.Environment.Name == r.Name && gate.Describe(asks.Require) == want
-	})
+// steps returns the names of steps in the region, one after another.
+func (r Region) steps(names ...string) policy.Chain {
+	steps := make(policy.Chain, len(names))
+	for i, name := range names {
+		steps[i] = r.Name + "-" + name
+	}
+	return steps
 }
 
-// watched is that the release has baked in a region, with calls enough to tell.
-func watched(region string, d time.Duration) policy.Condition {
-	return policy.After(fmt.Sprintf("%v in %s, with %d calls", d, region, enough), func(s pipeline.Step) bool {
-		at, ok := s.(pipeline.Stage)
-		w, watches := at.Run.(bake.Watch)
-		return ok && watches && at.Environment.Name == region && w.For >= d &&
-			slices.ContainsFunc(w.Metrics, func(m bake.Metric) bool { return m.Name == "active alarms in "+region }) &&
-			slices.ContainsFunc(w.Metrics, func(m bake.Metric) bool { return m.MinCount >= enough })
-	})
+// says is when something may begin in the region, how long it is watched, and in
+// which steps it goes back.
+func (r Region) says(bake time.Duration) policy.Says {
+	watch := func(d, every time.Duration) string {
+		return fmt.Sprintf("bake for %v, every %v, 0 misses tolerated, ask after %d inconclusive in a row or less than 1 conclusive: "+
+			"active alarms in %s at most 0 by stage.SourceFunc; failed creates in %[4]s at most 0.01 by stage.SourceFunc from %d measurements",
+			d, every, (d+24*time.Hour)/every, r.Name, enough)
+	}
+	back := func(share int) string { return fmt.Sprintf("canary rollout of %d%% via stage.DeployFunc", share) }
+	return policy.Says{
+		r.Name + "-begin":        "all of (no alarm is active; 2h0m0s left inside Mon-Fri 09:00-17:00 " + r.Zone + ")",
+		r.Name + "-one-box-bake": watch(time.Hour, time.Minute),
+		r.Name + "-go-on":        "all of (no alarm is active; inside Mon-Fri 09:00-17:00 " + r.Zone + ")",
+		r.Name + "-bake":         watch(bake, 10*time.Minute),
+		r.Name + "-back-to-70":   back(70),
+		r.Name + "-back-to-40":   back(40),
+		r.Name + "-back-to-10":   back(oneBox),
+		r.Name + "-back":         "rollback via stage.DeployFunc",
+	}
+}
+
+// stops is that what goes wrong in a region stops its wave, and so all that
+// follow.
+func stops(p pipeline.Pipeline) error {
+	for path, s := range p.All() {
+		switch s := s.(type) {
+		case pipeline.Graph:
+			if !s.FailFast {
+				return fmt.Errorf("%s: a wave goes on when a region has failed; want FailFast", path)
+			}
+		case pipeline.Gate:
+			if s.OnReject != pipeline.Fail || s.Name != s.Environment.Name+"-begin" && s.Name != s.Environment.Name+"-go-on" {
+				return fmt.Errorf("%s: gate %q is for %q and has OnReject %d; want one for its region that fails", path, s.Name, s.Environment.Name, s.OnReject)
+			}
+		}
+	}
+	return nil
 }
 
 // share is what a stage gives to the release, in percent; 0 if it gives nothing.
@@ -121,7 +139,7 @@ func oneBoxFirst(at policy.Place) error {
 	if share(at.Stage) <= oneBox {
 		return nil
 	}
-	return named("gamma-one-box-test").Holds(at)
+	return policy.After("one box that was tested", func(s pipeline.Step) bool { return pipeline.Name(s) == "gamma-one-box-test" }).Holds(at)
 }
 
 // exploration is what may become of a change. With one after it there would be
