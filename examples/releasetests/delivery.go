@@ -4,13 +4,15 @@
 //
 //   - release_test.go plays stories in virtual time: who does what, and what
 //     comes of it;
+//   - scenarios_test.go plays stories that are texts, for all to read;
 //   - proof_test.go proves what holds on every way into production;
 //   - explore_test.go tries all that can happen to two releases at a time,
-//     wherever the executor dies;
+//     wherever the executor dies and whenever there is a freeze;
 //   - crash_test.go plays a release on the real executor, which dies before and
 //     after each of its writes;
-//   - fivedays_test.go is five days in one story, kept as text in testdata;
-//   - review_test.go says what a reviewer of an edit is told.
+//   - fivedays_test.go is five days in one story;
+//   - review_test.go says what a reviewer of an edit is told;
+//   - mutants_test.go asks whether all of these would notice a mistake.
 //
 // What it adds to kargo: all of this takes seconds, and none of it needs a
 // cluster.
