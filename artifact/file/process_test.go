@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/penstock/penstock/artifact"
 )
 
@@ -30,7 +32,7 @@ const (
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleKey)]
 	if !ok {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	s, err := Open(context.Background(), os.Getenv(dirKey))
 	if err == nil {

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/stage"
 )
@@ -42,9 +44,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	code := m.Run()
-	os.RemoveAll(build.dir)
-	os.Exit(code)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		os.RemoveAll(build.dir)
+		os.Exit(code)
+	}))
 }
 
 func storeIn(dir string) artifact.Store { return programs(filepath.Join(dir, "programs")) }

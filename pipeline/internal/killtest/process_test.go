@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
@@ -29,7 +31,7 @@ const inDir, inName, inLease = "KILLTEST_DIR", "KILLTEST_NAME", "KILLTEST_LEASE"
 func TestMain(m *testing.M) {
 	dir := os.Getenv(inDir)
 	if dir == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err := serve(dir, os.Getenv(inName), os.Getenv(inLease)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

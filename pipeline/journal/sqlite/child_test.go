@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -26,7 +28,7 @@ const role, file, self = "PENSTOCK_TEST_ROLE", "PENSTOCK_TEST_FILE", "PENSTOCK_T
 
 func TestMain(m *testing.M) {
 	if os.Getenv(role) == "" {
-		os.Exit(m.Run())
+		goleak.VerifyTestMain(m)
 	}
 	if err := roles[os.Getenv(role)](os.Getenv(file), os.Getenv(self)); err != nil {
 		fmt.Println("error:", err)
