@@ -100,6 +100,38 @@ func when(on *atomic.Bool, err error) error {
 	return nil
 }
 
+// An append of which the outcome is not known is not tried again on behalf of
+// whoever asked for it: it may be recorded.
+func TestWhatMayBeRecordedIsNotRecordedTwice(t *testing.T) { // I1
+	synctest.Test(t, func(t *testing.T) {
+		store := &badStore{Memory: new(journal.Memory)}
+		x := over(store, work("build", time.Hour))
+		done := make(chan error, 1)
+		go func() { done <- x.Serve(t.Context()) }()
+		id := start(t, x, "one")
+		pass(time.Second)
+		eio := errors.New("input/output error")
+		store.append = func(batches []journal.Batch) error {
+			store.append = nil
+			return errors.Join(store.Memory.Append(t.Context(), batches...), eio)
+		}
+		if err := x.Cancel(t.Context(), id, "ann", "no"); !errors.Is(err, eio) {
+			t.Errorf("Cancel = %v; want the error of the store, for whether it is recorded is not known", err)
+		}
+		<-done
+		n := 0
+		events, _ := store.Events(t.Context(), id, 0)
+		for _, e := range events {
+			if e.Kind == journal.Stopped {
+				n++
+			}
+		}
+		if n != 1 {
+			t.Errorf("the cancel is recorded %d times; want once", n)
+		}
+	})
+}
+
 func TestACallThatTheStoreRefusesIsToldSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &badStore{Memory: new(journal.Memory)}

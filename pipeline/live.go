@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -326,8 +327,12 @@ func (r *live) retire() {
 // cannot be read, or the Store takes nothing.
 func (r *live) drop(err error) {
 	r.work.add(&r.inbox)
+	told := errGone
+	if b := (*brokenError)(nil); errors.As(err, &b) {
+		told = fmt.Errorf("pipeline: run %s: %w", r.id, b.err) // it may be recorded: not to be tried again
+	}
 	for _, q := range r.work.requests {
-		q.reply <- errGone
+		q.reply <- told
 	}
 	for node := range r.claims {
 		r.vacate(node)
