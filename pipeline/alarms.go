@@ -30,6 +30,21 @@ func (a *alarms) set(run string, t time.Time) bool {
 	return a.heap[0].run == run
 }
 
+// trust is for how long it is taken that the clock is not set, and that the machine
+// does not sleep, while runs wait for a time.
+const trust = time.Minute
+
+// setBack reports whether the clock was set back between two looks at it: it
+// shows that less time has passed than has, by more than clocks differ.
+func setBack(shown, passed time.Duration) bool { return passed-shown >= time.Minute }
+
+// ring has all runs due now.
+func (a *alarms) ring(now time.Time) {
+	for run := range a.at {
+		a.set(run, now)
+	}
+}
+
 // next returns when the first run is due, or the zero Time if none is.
 func (a *alarms) next() time.Time {
 	for len(a.heap) > 0 {

@@ -54,16 +54,11 @@ func (s *server) current(m *machine.Machine) bool {
 // in which nothing happens to the run, for another executor may have the
 // definition yet, and takes the ways out.
 func (s *server) bury(m *machine.Machine) {
-	events, err := s.x.Store.Events(s.store, m.Run, m.Length-1)
-	if err != nil {
-		s.suffer(m.Run, broken(err))
+	if left := s.patience(m); left > 0 {
+		s.alarm(m.Run, time.Now().Add(left))
 		return
 	}
 	now := time.Now().UTC().Round(0)
-	if at := events[len(events)-1].Time.Add(s.x.Lease); now.Before(at) {
-		s.alarm(m.Run, at)
-		return
-	}
 	end := []journal.Event{{Time: now, Kind: journal.Claimed, By: s.name, Epoch: m.Epoch + 1}}
 	for _, env := range m.Held() {
 		end = append(end, journal.Event{Time: now, Kind: journal.Left, Epoch: m.Epoch + 1, Data: &journal.Exit{Environment: env}})
@@ -71,6 +66,27 @@ func (s *server) bury(m *machine.Machine) {
 	s.drifted(m, append(end, journal.Event{Time: now, Kind: journal.Ended, Epoch: m.Epoch + 1, Data: &journal.End{
 		Status: machine.Canceled.String(), Text: m.Canceled() + "; ways out were not taken, for the definition is gone",
 	}}))
+}
+
+// A stillness is since when a journal has not grown, as far as this server has seen.
+type stillness struct {
+	length int
+	since  time.Time
+}
+
+// patience returns how long to wait yet for something to happen to a run. What its
+// events say of the time does not count, for the clock may have been set back since.
+func (s *server) patience(m *machine.Machine) (left time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if last, ok := s.stills[m.Run]; !ok || last.length != m.Length {
+		s.stills[m.Run] = stillness{m.Length, now}
+	}
+	if left = s.x.Lease - now.Sub(s.stills[m.Run].since); left <= 0 {
+		delete(s.stills, m.Run)
+	}
+	return left
 }
 
 // drifted records events of a run that this executor has no definition of. The

@@ -36,7 +36,7 @@ type Executor struct {
 	Limit     int            // stages called at a time; 0 means no limit
 	Groups    map[string]int // stages called at a time by [Stage.Group]; a group that is not listed has no limit
 	Grace     time.Duration  // how long a hook may go on after its context is done; 0 means 10 s
-	Lease     time.Duration  // after which another executor takes over from one that hangs; 0 means 15 s
+	Lease     time.Duration  // after which another executor takes over from one that hangs, at most an hour; 0 means 15 s
 	OnDrift   Drift          // what becomes of a run that began under another definition
 
 	// Compare says in the reason of a run that waits for drift what changed,
@@ -156,6 +156,9 @@ func (x *Executor) check() error {
 	}
 	if x.Grace < 0 || x.Lease < 0 {
 		errs = append(errs, fmt.Errorf("pipeline: Executor.Grace is %v and Lease is %v; want neither below 0", x.Grace, x.Lease))
+	}
+	if x.Lease > maxLease {
+		errs = append(errs, fmt.Errorf("pipeline: Executor.Lease is %v; want at most %v", x.Lease, maxLease))
 	}
 	return errors.Join(errs...)
 }

@@ -300,6 +300,7 @@ func TestAClockThatWasAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := executor(work("build", time.Minute))
 		ahead := time.Now().Add(24 * time.Hour)
+		x.Store.(journal.Leaser).Renew(t.Context(), "killed-1", ahead)
 		if err := x.Store.Append(t.Context(), journal.Batch{Journal: "one", Events: []journal.Event{
 			{Time: ahead, Kind: journal.Began, Data: &journal.Beginning{Pipeline: "shop", Definition: x.Pipelines[0].Digest()}},
 			{Time: ahead, Kind: journal.Claimed, By: "killed-1", Epoch: 1},

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
@@ -171,6 +172,24 @@ func TestACanceledRunOfWhichNothingIsLeftGivesItsEnvironmentBack(t *testing.T) {
 		if env := environment(t, y); env.Holder.Run != "" {
 			t.Errorf("inside is %q, which has ended; want nobody", env.Holder.Run)
 		}
+	})
+}
+
+// The clock was set back by a day since the last event (F6).
+func TestACanceledRunOfAClockThatWasAheadIsBuried(t *testing.T) { // R2, I20
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(work("build", 0))
+		ahead := time.Now().Add(24 * time.Hour)
+		gone := artifact.DigestBytes([]byte("gone"))
+		if err := x.Store.Append(t.Context(), journal.Batch{Journal: "one", Events: []journal.Event{
+			{Time: ahead, Kind: journal.Began, Data: &journal.Beginning{Pipeline: "shop", Definition: gone}},
+			{Time: ahead, Kind: journal.Stopped, By: "ann"},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, x)
+		pass(time.Minute)
+		wantRun(t, x, "one", pipeline.Canceled)
 	})
 }
 

@@ -8,6 +8,10 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
+// maxLease is the bound of Executor.Lease: a lease that runs longer was written
+// when the clock was ahead.
+const maxLease = time.Hour
+
 // A lease tells other executors that this one is alive (J4). It is renewed only
 // while a run is claimed, so an executor of which all runs wait does nothing.
 type lease struct {

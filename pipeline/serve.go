@@ -83,11 +83,13 @@ type server struct {
 
 	mu      sync.Mutex
 	live    map[string]*live
-	looking map[string]bool // runs that are being loaded; true: to be looked at again
-	foreign map[string]bool // runs that another executor takes forward: not looked at before an alarm
-	rested  map[string]rest // runs that ceased to be live
-	wait    []string        // runs to be loaded
-	bell    chan struct{}   // rung when wait or alarms grow
+	looking map[string]bool      // runs that are being loaded; true: to be looked at again
+	foreign map[string]bool      // runs that another executor takes forward: not looked at before an alarm
+	ahead   map[string]time.Time // executors of which the lease runs longer than one can, and since when that is known
+	stills  map[string]stillness // canceled runs of which the definition is gone
+	rested  map[string]rest      // runs that ceased to be live
+	wait    []string             // runs to be loaded
+	bell    chan struct{}        // rung when wait or alarms grow
 	alarms  alarms
 	failure error         // of the Store
 	failed  chan struct{} // closed when failure is set
@@ -113,6 +115,8 @@ func newServer(x *Executor, ctx context.Context) *server {
 		live:    map[string]*live{},
 		looking: map[string]bool{},
 		foreign: map[string]bool{},
+		ahead:   map[string]time.Time{},
+		stills:  map[string]stillness{},
 		rested:  map[string]rest{},
 		bell:    make(chan struct{}, 1),
 		quiet:   make(chan struct{}),
@@ -168,9 +172,14 @@ func (s *server) dispatch(ctx context.Context) error {
 	loaders.SetLimit(8)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	for ctx.Err() == nil {
+	for last := time.Now(); ctx.Err() == nil; {
+		now := time.Now()
 		s.mu.Lock()
-		for _, run := range s.alarms.due(time.Now()) {
+		if setBack(now.Round(0).Sub(last.Round(0)), now.Sub(last)) {
+			s.alarms.ring(now) // runs wait less long then; see machine.Tick
+		}
+		last = now
+		for _, run := range s.alarms.due(now) {
 			delete(s.foreign, run)
 			s.call(run)
 		}
@@ -183,7 +192,7 @@ func (s *server) dispatch(ctx context.Context) error {
 		}
 		timer.Stop()
 		if !next.IsZero() {
-			timer.Reset(time.Until(next))
+			timer.Reset(min(time.Until(next), trust))
 		}
 		select {
 		case <-ctx.Done():
@@ -296,8 +305,29 @@ func (s *server) free(m *machine.Machine) (bool, error) {
 	if !ok {
 		return true, nil
 	}
-	alive, err := l.Alive(s.store, m.Owner, time.Now())
-	return !alive, err
+	now := time.Now()
+	alive, err := l.Alive(s.store, m.Owner, now)
+	if err != nil || !alive {
+		return !alive, err
+	}
+	ahead, err := l.Alive(s.store, m.Owner, now.Add(2*maxLease))
+	return s.lapsed(m.Owner, ahead, now), err
+}
+
+// lapsed reports whether the lease of an owner runs longer than one can and is
+// not renewed: it was written before the clock was set back, by an executor that
+// died since. One that lives renews it by the clock as it is now.
+func (s *server) lapsed(owner string, ahead bool, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ahead {
+		delete(s.ahead, owner)
+		return false
+	}
+	if _, known := s.ahead[owner]; !known {
+		s.ahead[owner] = now
+	}
+	return now.Sub(s.ahead[owner]) >= s.x.Lease
 }
 
 // alarm has a run woken at t.
