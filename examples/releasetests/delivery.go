@@ -12,7 +12,8 @@
 //     after each of its writes;
 //   - fivedays_test.go is five days in one story;
 //   - review_test.go says what a reviewer of an edit is told;
-//   - mutants_test.go asks whether all of these would notice a mistake.
+//   - mutants_test.go asks whether the proof and the exploration would notice a
+//     mistake, and coverage_test.go what of the delivery no story has seen.
 //
 // What it adds to kargo: all of this takes seconds, and none of it needs a
 // cluster.

@@ -50,8 +50,9 @@ func story(t testing.TB, script ...pipelinetest.Action) pipelinetest.Story {
 		Stubs: map[string]pipelinetest.Stub{
 			"build": {Takes: 12 * time.Minute}, "integration": {Takes: 5 * time.Minute}, "load-test": {Takes: 40 * time.Minute},
 		},
-		Metrics: map[string]float64{"error rate": 0.001},
-		Script:  script,
+		Metrics:  map[string]float64{"error rate": 0.001},
+		Script:   script,
+		Coverage: &seen,
 	}
 }
 
@@ -100,4 +101,80 @@ func TestWhatCannotBeTestedDoesNotGoOut(t *testing.T) {
 	r1 := got.Run("r1")
 	r1.Want(pipeline.Failed)
 	r1.Never("release", "canary")
+}
+
+func TestWhatFailsBeforeTheGateDoesNotGoOut(t *testing.T) {
+	for _, name := range []string{"build", "unit", "lint", "publish", "deploy-staging", "integration", "load-test"} {
+		t.Run(name, func(t *testing.T) {
+			got := pipelinetest.Run(t, story(t, change("r1"), pipelinetest.Stage{Run: "r1", Name: name}.Fails("it is broken")))
+			r1 := got.Run("r1")
+			r1.Want(pipeline.Failed)
+			r1.Never("release", "canary")
+		})
+	}
+}
+
+func TestWhatFailsInProductionIsTakenBack(t *testing.T) {
+	for _, name := range []string{"canary", "bake", "deploy-production"} {
+		t.Run(name, func(t *testing.T) {
+			got := pipelinetest.Run(t, story(t,
+				change("r1"),
+				ann.Approves("r1", "release"),
+				ben.Approves("r1", "release"),
+				pipelinetest.Stage{Run: "r1", Name: name}.Fails("it is broken"),
+			))
+			r1 := got.Run("r1")
+			r1.Want(pipeline.Failed)
+			r1.Reached("roll-back")
+			r1.Never("notify")
+		})
+	}
+}
+
+// There is no way back from the way back: people are told of both failures.
+func TestARollBackThatFailsIsToldBesideWhatItWasFor(t *testing.T) {
+	got := pipelinetest.Run(t, story(t,
+		change("r1"),
+		ann.Approves("r1", "release"),
+		ben.Approves("r1", "release"),
+		pipelinetest.Stage{Run: "r1", Name: "bake"}.Fails("too many errors"),
+		pipelinetest.Stage{Run: "r1", Name: "roll-back"}.Fails("the cluster says no"),
+	))
+	r1 := got.Run("r1")
+	r1.Want(pipeline.Failed)
+	if want := "bake: too many errors; roll-back: the cluster says no"; r1.Reason != want {
+		t.Errorf("r1 failed: %s; want %s", r1.Reason, want)
+	}
+}
+
+func TestAReleaseStaysIfNobodyCanBeTold(t *testing.T) {
+	got := pipelinetest.Run(t, story(t,
+		change("r1"),
+		ann.Approves("r1", "release"),
+		ben.Approves("r1", "release"),
+		pipelinetest.Stage{Run: "r1", Name: "notify"}.Fails("the mail server says no"),
+	))
+	r1 := got.Run("r1")
+	r1.Want(pipeline.Failed)
+	r1.Never("roll-back")
+	if live := got.Environments["production"].Live["image"]; live != r1.Artifacts["image"] {
+		t.Errorf("live in production is %v; want %v, of r1", live, r1.Artifacts["image"])
+	}
+}
+
+// The second approval of r1 comes when r2 is in production already.
+func TestAReleaseThatIsApprovedLateDoesNotTakeThePlaceOfANewerOne(t *testing.T) {
+	got := pipelinetest.Run(t, story(t,
+		change("r1"),
+		ann.Approves("r1", "release"),
+		change("r2").After(time.Minute),
+		ann.Approves("r2", "release"),
+		ben.Approves("r2", "release"),
+		ben.Approves("r1", "release").WhenReached("r2", "bake").After(20*time.Minute),
+	))
+	r1, r2 := got.Run("r1"), got.Run("r2")
+	r2.Waiting("deploy-staging", "environment", "run r1 is there")
+	r2.Want(pipeline.Succeeded)
+	r1.Waiting("canary", "environment", "run r2 is there")
+	r1.Want(pipeline.Superseded)
 }

@@ -11,5 +11,6 @@ import (
 func TestScenarios(t *testing.T) {
 	pipelinetest.Scenarios(t, "testdata/scenarios/*.txt", *update, pipelinetest.Story{
 		Pipelines: []pipeline.Pipeline{Delivery(nowhere)},
+		Coverage:  &seen,
 	})
 }
