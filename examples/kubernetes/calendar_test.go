@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/gate/gatetest"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 )
@@ -112,4 +114,15 @@ func TestAReleaseIsCutOnceWhereverTheExecutorDies(t *testing.T) {
 		got.Run("r1").After("nomock-release", "image-job")
 		got.Run("r1").After("announce", "nomock-release")
 	})
+}
+
+func TestAGreenSignalIsForOneDay(t *testing.T) {
+	now := at(t, "2026-11-17 15:59") // a minute before the day is over in UTC
+	red := green{tests{until: time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)}}
+	if got := gatetest.Run(t, red, gate.Request{Now: now})[0]; got.Verdict != gate.Waiting {
+		t.Errorf("a job fails: %v (%s); want it to wait", got.Verdict, got.Reason)
+	}
+	if got := gatetest.Run(t, green{tests{}}, gate.Request{Now: now})[0]; got.Verdict != gate.Passed || !got.Recheck.Equal(now.Add(time.Minute)) {
+		t.Errorf("all is green: %v until %v; want it passed for a minute", got.Verdict, got.Recheck)
+	}
 }

@@ -26,7 +26,7 @@ import (
 
 // World is what the pipeline acts on.
 type World struct {
-	Bake     stage.Runner // makes the image, as Spinnaker calls it
+	Bake     stage.Runner // makes the image; Spinnaker calls it so
 	Find     stage.Runner // gives the image that production runs as running; fails if there is none
 	Deployer stage.Deployer
 	Judge    stage.Source // scores the image against the running one, 0 to 100, over the time that it is asked about
@@ -36,11 +36,11 @@ type World struct {
 const Judges = "release-engineers"
 
 const (
-	lifetime  = 3 * time.Hour // of a canary under analysis
-	interval  = time.Hour     // between scores
-	marginal  = 75            // score below which the analysis ends at once
-	pass      = 95            // score below which it has failed in the end
-	judgeable = 3 * 24 * time.Hour
+	lifetime  = 3 * time.Hour      // of a canary under analysis
+	interval  = time.Hour          // between scores
+	marginal  = 75                 // score below which the analysis ends at once
+	pass      = 95                 // score below which it has failed in the end
+	judgeable = 3 * 24 * time.Hour // how long a person may take
 )
 
 // hours are those in which production may change.
@@ -52,6 +52,7 @@ func Delivery(w World) pipeline.Pipeline {
 	production := stage.Environment{Name: "production", Tier: stage.Production, Gates: []gate.Gate{window.Inside(hours)}}
 	image, running, both := []string{"image"}, []string{"running"}, []string{"image", "running"}
 	deploy, back := rollout.Full{Via: w.Deployer}, rollout.Back{Via: w.Deployer}
+	patient := pipeline.Retry{Times: 10}
 	return pipeline.Pipeline{Name: "service", Steps: pipeline.Sequence{
 		pipeline.Stage{Name: "bake", Run: w.Bake, Produces: image},
 
@@ -80,8 +81,8 @@ func Delivery(w World) pipeline.Pipeline {
 				},
 			},
 			Do: pipeline.Parallel{
-				pipeline.Stage{Name: "destroy-baseline", Run: back, Environment: baseline, Consumes: running},
-				pipeline.Stage{Name: "destroy-canary", Run: back, Environment: canary, Consumes: image},
+				pipeline.Stage{Name: "destroy-baseline", Run: back, Environment: baseline, Consumes: running, Retry: patient},
+				pipeline.Stage{Name: "destroy-canary", Run: back, Environment: canary, Consumes: image, Retry: patient},
 			},
 		},
 	}}
@@ -96,7 +97,8 @@ func (f find) Describe() string { return stage.Describe(f.Runner) }
 
 // cluster returns one of the two clusters that are compared. They are of one size
 // and have an equal share of the users, so that nothing differs but the image.
-// A cluster is empty before the run, so to go back is to destroy what is in it.
+// A cluster is empty before the run, so to go back is to destroy what is in it. If
+// that cannot be done the run has failed, and is to be retried before the next one.
 func cluster(name string) stage.Environment {
 	return stage.Environment{Name: name, Tier: stage.Production, Config: map[string]string{"instances": "3"}}
 }

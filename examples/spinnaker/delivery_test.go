@@ -125,6 +125,21 @@ func TestBothClustersAreDestroyedInAnyCase(t *testing.T) {
 	}
 }
 
+// It is tried for a while, then by a person; nobody forgets a cluster.
+func TestAClusterThatCannotBeDestroyedIsAFailure(t *testing.T) {
+	got := pipelinetest.Run(t, story(t, nil,
+		starts("r1"),
+		jude.Approves("r1", "judgment"),
+		pipelinetest.Stage{Run: "r1", Name: "destroy-canary"}.Errors(11, "the cloud is down"),
+		sam.Retries("r1", "destroy-canary", "it is up again").WhenEnded("r1", "").After(time.Hour),
+	))
+	got.Tells("r1 the run has failed", "r1 stage destroy-canary succeeded", "r1 the run has succeeded")
+	destroyed(t, got)
+	if n := got.Platform.Effects(); n != 5 {
+		t.Errorf("the platform changed %d times; want production left alone by the retry", n)
+	}
+}
+
 // Nothing is destroyed if nothing was deployed.
 func TestWithoutARunningImageThereIsNoCanary(t *testing.T) {
 	got := pipelinetest.Run(t, story(t, nil,
