@@ -103,6 +103,23 @@ func (text) Run(context.Context, stage.Input) (stage.Output, error) {
 	return stage.Output{}, nil
 }
 
+func TestActs(t *testing.T) {
+	acts := policy.Acts{"staging": {"stage", "smoke"}, "production": {"deploy"}, "": {"sign"}}
+	for _, tt := range []struct {
+		name string
+		p    pipeline.Pipeline
+		want string
+	}{
+		{"as listed", shop(do("sign"), in(staging, "stage"), in(staging, "smoke"), in(production, "deploy"), do("tell")), ""},
+		{"elsewhere", shop(do("sign"), in(staging, "stage"), in(production, "smoke"), in(production, "deploy")), `"smoke" in "production": want it in "staging"`},
+		{"nowhere", shop(do("sign"), in(staging, "stage"), in(staging, "smoke"), do("deploy")), `"deploy": want it in "production"`},
+		{"somewhere", shop(in(staging, "sign"), in(staging, "stage"), in(staging, "smoke"), in(production, "deploy")), `"sign" in "staging": want no environment`},
+		{"a stage that is missing", shop(do("sign"), in(staging, "stage"), in(staging, "smoke")), `want a step "deploy"; there is none, or more than one`},
+	} {
+		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, acts, tt.want) })
+	}
+}
+
 func TestPlaced(t *testing.T) {
 	nowhere := in(production, "deploy")
 	nowhere.Environment.Name, nowhere.Environment.Tier = "", 0

@@ -16,8 +16,8 @@
 //
 // Most rules are [Condition] values for [Each] stage of some environments. Make
 // others of them with [All], [Any] and [Not], and your own with [After], [That]
-// and [Func], over the same walk: [Around]. [Chain], [Flow] and [Says] know the
-// steps by name: what comes after what, what each is about, and what it does.
+// and [Func], over the same walk: [Around]. [Chain], [Acts], [Flow] and [Says] know
+// the steps by name: what comes after what, where each acts, on what, and how.
 //
 // # What is proved
 //

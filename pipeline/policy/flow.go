@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -43,6 +44,32 @@ func listed(names []string) string {
 		return "no artifacts"
 	}
 	return quoted(names)
+}
+
+// Acts is the Rule that there are stages with these names, and that each acts in
+// the environment that it is listed for; those listed for "" act in none.
+type Acts map[string][]string
+
+// Check implements [Rule].
+func (r Acts) Check(p pipeline.Pipeline) error {
+	t := treeOf(p)
+	var found []*Violation
+	for _, env := range slices.Sorted(maps.Keys(r)) {
+		for _, name := range r[env] {
+			v, i := t.one(name)
+			if i >= 0 && v.Where == env {
+				continue
+			}
+			if i >= 0 {
+				v.Rule = "no environment"
+				if env != "" {
+					v.Rule = fmt.Sprintf("it in %q", env)
+				}
+			}
+			found = append(found, v)
+		}
+	}
+	return broken(found)
 }
 
 // Placed is the Rule that every stage that consumes something names an
