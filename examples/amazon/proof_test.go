@@ -34,7 +34,7 @@ func proveWaves(p pipeline.Pipeline, waves []Wave) error {
 			policy.That("a third more at a time, at most", inThirds),
 		),
 		policy.Each(policy.Everywhere, policy.Alone{}),
-		policy.Placed{},
+		policy.Acts{"alpha": tested[1:3], "beta": tested[3:5], "gamma": tested[5:]},
 		policy.Func(stops),
 		policy.Reachable{},
 		policy.LockOrder{},
@@ -45,7 +45,9 @@ func proveWaves(p pipeline.Pipeline, waves []Wave) error {
 		for _, r := range wave.Regions {
 			places = append(places, stage.Environment{Name: r.Name, Tier: stage.Production})
 			steps := r.steps("begin", "to-10", "one-box-bake", "go-on", "to-40", "to-70", "all", "bake")
-			rules = append(rules, steps, about(steps...), about(r.steps("back", "back-to-10", "back-to-40", "back-to-70")...), r.says(wave.Bake))
+			back := r.steps("back", "back-to-10", "back-to-40", "back-to-70")
+			acts := r.steps("to-10", "one-box-bake", "to-40", "to-70", "all", "bake")
+			rules = append(rules, steps, about(steps...), about(back...), r.says(wave.Bake), policy.Acts{r.Name: append(acts, back...)})
 			for _, b := range before {
 				rules = append(rules, policy.Chain{b, steps[0]})
 			}

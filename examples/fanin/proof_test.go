@@ -22,7 +22,7 @@ func prove(p pipeline.Pipeline) error {
 			policy.Alone{Deploys: func(s pipeline.Stage) bool { return s.Name == "assemble" }},
 		),
 		policy.Flow{"build-server": {"source"}, "build-client": {"source"}, "assemble": {"server", "client"}},
-		policy.Placed{But: []string{"build-server", "build-client"}},
+		policy.Acts{"": {"fetch", "build-server", "build-client"}, "bench": {"assemble"}},
 		policy.Func(limited),
 		policy.Reachable{},
 		policy.LockOrder{},

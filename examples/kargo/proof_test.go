@@ -29,7 +29,12 @@ func prove(p pipeline.Pipeline) error {
 			policy.Approved{Group: Promoters, AllowAuthor: true, AllowStarter: true},
 		),
 		policy.Each(policy.Everywhere, policy.BuiltOnce{}, policy.Alone{}),
-		policy.Placed{},
+		policy.Acts{
+			"test": {"deploy-test", "verify-test"},
+			"qa":   {"deploy-qa", "verify-qa", "soak-qa"},
+			"uat":  {"deploy-uat", "verify-uat", "soak-uat"},
+			"prod": {"deploy-prod", "verify-prod"},
+		},
 		policy.Flow{
 			"deploy-test": image, "deploy-qa": image, "deploy-uat": image, "deploy-prod": image,
 			"verify-test": image, "verify-qa": image, "verify-uat": image, "verify-prod": image,

@@ -33,7 +33,10 @@ func prove(p pipeline.Pipeline) error {
 			"stage": it, "smoke": it, release: it, "go-back": it,
 			"canary-10": it, "bake-10": it, "canary-50": it, "bake-50": it, "everybody": it,
 		},
-		policy.Placed{},
+		policy.Acts{
+			staging.Name:    {"stage", "smoke"},
+			production.Name: {"canary-10", "bake-10", "canary-50", "bake-50", "everybody", "go-back"},
+		},
 		policy.Says{
 			"canary-10": "canary rollout of 10% via the platform on this machine",
 			"bake-10":   "bake for 3s, " + watches,

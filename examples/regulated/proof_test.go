@@ -30,7 +30,12 @@ func prove(p pipeline.Pipeline) error {
 			"deploy-beta": image, "test-beta": image, "deploy-gamma": image, "test-gamma": image,
 			"canary": image, "bake": image, "everybody": image, "synthetic": image,
 		},
-		policy.Placed{But: []string{"sign", "open-ticket"}},
+		policy.Acts{
+			"":           {"sign", "open-ticket"},
+			"beta":       {"deploy-beta", "test-beta"},
+			"gamma":      {"deploy-gamma", "test-gamma"},
+			"production": {"canary", "bake", "everybody", "synthetic", "back"},
+		},
 		policy.Says{
 			"release": gate.Describe(gate.All(
 				signed{trust, nil},

@@ -16,6 +16,10 @@ var known = policy.Rules{
 	policy.Chain{"build", "unit", "publish", "deploy-staging", "integration", "release", "canary", "bake", "deploy-production", "notify"},
 	policy.Chain{"build", "lint", "publish"},
 	policy.Chain{"deploy-staging", "load-test", "release"},
+	policy.Acts{
+		"staging":    {"deploy-staging", "integration", "load-test"},
+		"production": {"canary", "bake", "deploy-production", "roll-back"},
+	},
 	policy.Flow{
 		"deploy-staging": image, "integration": image, "load-test": image, "release": image,
 		"canary": image, "bake": image, "deploy-production": image, "roll-back": image,

@@ -184,7 +184,7 @@ func (m Mutation) Mutants() (made Mutated) {
 	digest := m.Pipeline.Digest()
 	seen := map[artifact.Digest]bool{}
 	names := map[string]int{}
-	for _, v := range (&mutator{m}).all() {
+	for _, v := range newMutator(m).all() {
 		p := v.Instead
 		if p.Validate() != nil {
 			made.Refused++

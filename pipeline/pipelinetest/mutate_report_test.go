@@ -221,7 +221,7 @@ func TestAnExplorationFindsMutants(t *testing.T) {
 			t.Errorf("%v; want %q among them, found %q, with its story", got, what, want)
 		}
 	}
-	if want := "37 mutants: 37 found, 15 of them explored,"; !strings.HasPrefix(got.String(), want) {
+	if want := "41 mutants: 41 found, 17 of them explored,"; !strings.HasPrefix(got.String(), want) {
 		t.Errorf("%v; want %s", got, want)
 	}
 }

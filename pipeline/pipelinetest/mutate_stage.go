@@ -23,6 +23,12 @@ func (m *mutator) stage(s pipeline.Stage) (vs variants[pipeline.Step]) {
 		other := s
 		other.Environment = stage.Environment{}
 		vs.add(other, "%s: its environment %s is dropped", name, s.Environment.Name)
+		for _, e := range m.sites {
+			if e.Name != s.Environment.Name {
+				other.Environment = e.Environment
+				vs.add(other, "%s acts in %s, not in %s", name, e.Name, s.Environment.Name)
+			}
+		}
 	}
 	if s.Timeout > 0 {
 		other := s
@@ -46,18 +52,17 @@ func (m *mutator) stage(s pipeline.Stage) (vs variants[pipeline.Step]) {
 // of another name, and one that is built anew just before.
 func (m *mutator) consumes(s pipeline.Stage) (vs variants[pipeline.Step]) {
 	name := m.call(s)
-	makers := m.makers()
 	for k, artifact := range s.Consumes {
 		other := s
 		other.Consumes = without(s.Consumes, k)
 		vs.add(other, "%s does not consume %s", name, artifact)
-		for _, instead := range sorted(makers) {
+		for _, instead := range sorted(m.makers) {
 			if !slices.Contains(s.Consumes, instead) {
 				other.Consumes = replaced(s.Consumes, k, instead)
 				vs.add(other, "%s consumes %s, not %s", name, instead, artifact)
 			}
 		}
-		if maker, ok := makers[artifact]; ok && maker.Name != s.Name {
+		if maker, ok := m.makers[artifact]; ok && maker.Name != s.Name {
 			other.Consumes = replaced(s.Consumes, k, artifact+anew)
 			vs.add(pipeline.Sequence{again(maker), other}, "%s consumes %s that is built anew", name, artifact)
 		}
@@ -85,19 +90,6 @@ func again(s pipeline.Stage) pipeline.Stage {
 		}
 	}
 	return s
-}
-
-// makers returns which stage produces what.
-func (m *mutator) makers() map[string]pipeline.Stage {
-	makers := map[string]pipeline.Stage{}
-	for _, s := range m.Pipeline.All() {
-		if s, ok := s.(pipeline.Stage); ok {
-			for _, name := range s.Produces {
-				makers[name] = s
-			}
-		}
-	}
-	return makers
 }
 
 // runner returns what can be made of the hook of a stage.

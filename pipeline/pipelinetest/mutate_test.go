@@ -84,13 +84,14 @@ func whats(mutants []pipelinetest.Mutant) (all []string) {
 	return all
 }
 
-// TestMutantsOfEverything tells which mutants are made, in order.
+// TestMutantsOfEverything tells which mutants are made, in order, and what Diff
+// finds that was done.
 func TestMutantsOfEverything(t *testing.T) {
 	const file = "testdata/mutants.txt"
 	made := pipelinetest.Mutation{Pipeline: everything()}.Mutants()
 	var lines strings.Builder
 	for _, m := range made.Mutants {
-		lines.WriteString(m.What + "\n")
+		lines.WriteString(m.String() + "\n")
 	}
 	if *update {
 		if err := os.WriteFile(file, []byte(lines.String()), 0o666); err != nil {

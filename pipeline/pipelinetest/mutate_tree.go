@@ -12,6 +12,21 @@ import (
 // A mutator makes mutants.
 type mutator struct {
 	Mutation
+	sites  []*site
+	makers map[string]pipeline.Stage // by artifact
+}
+
+func newMutator(m Mutation) *mutator {
+	made := &mutator{Mutation: m, makers: map[string]pipeline.Stage{}}
+	made.sites = made.environments()
+	for _, s := range m.Pipeline.All() {
+		if s, ok := s.(pipeline.Stage); ok {
+			for _, name := range s.Produces {
+				made.makers[name] = s
+			}
+		}
+	}
+	return made
 }
 
 // variants are made by saying what is done, and what is there instead.
@@ -42,7 +57,7 @@ func (m *mutator) all() (vs variants[pipeline.Pipeline]) {
 			vs.add(m.with(instead), "%s", v.What)
 		}
 	})
-	for _, e := range m.environments() {
+	for _, e := range m.sites {
 		for k, v := range m.environment(e.Environment) {
 			instead := pipeline.Step(m.Pipeline.Steps)
 			for _, path := range e.at {
