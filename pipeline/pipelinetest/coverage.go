@@ -106,7 +106,7 @@ func (c Covered) Err() error {
 
 // String returns a line such as
 //
-//	41 of 48 points seen in 12 stories, 5 accepted, 2 gaps
+//	48 points: 41 seen, 5 accepted, 2 gaps
 //
 // and one for each gap and for what is accepted for nothing.
 func (c Covered) String() string {
@@ -116,7 +116,10 @@ func (c Covered) String() string {
 			seen++
 		}
 	}
-	text := fmt.Sprintf("%d of %d points seen in %d stories, %d accepted, %d gaps", seen, len(c.Points), c.Stories, len(c.Points)-seen-gaps, gaps)
+	text := fmt.Sprintf("%d points: %d seen, %d accepted, %d gaps", len(c.Points), seen, len(c.Points)-seen-gaps, gaps)
+	if c.Stories == 0 {
+		text += ", for no story was of these pipelines as they are defined"
+	}
 	if err := c.Err(); err != nil {
 		text += "\n" + err.Error()
 	}

@@ -26,7 +26,7 @@ func ExampleCoverage() {
 	})
 	fmt.Println(seen.Report(toys())) // in a TestMain: os.Exit(seen.Main(m, toys()))
 	// Output:
-	// 6 of 14 points seen in 1 stories, 1 accepted, 7 gaps
+	// 14 points: 6 seen, 1 accepted, 7 gaps
 	// toys: stage build: never seen failing
 	// toys: way out back: never seen taken
 	// toys: environment production, inside Mon-Fri 09:00-17:00 Europe/Berlin: never seen shut

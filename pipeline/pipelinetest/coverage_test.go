@@ -158,7 +158,7 @@ func TestGapsCanBeAccepted(t *testing.T) {
 	}}
 	p := twice(t, &c)
 	got := c.Report(p)
-	want := `1 of 4 points seen in 1 stories, 1 accepted, 2 gaps
+	want := `4 points: 1 seen, 1 accepted, 2 gaps
 toy: stage a: never seen succeeding
 toy: stage b: never seen succeeding
 toy: stage a: never seen failing: accepted, and was seen or cannot be; take it out of Accepted
@@ -177,6 +177,9 @@ func TestStoriesOfAnotherDefinitionDoNotCount(t *testing.T) {
 	p.Steps = append(p.Steps, work("c"))
 	if got := c.Report(p); got.Stories != 0 || slices.ContainsFunc(got.Points, func(p pipelinetest.SeenPoint) bool { return p.Stories > 0 }) {
 		t.Errorf("Report = %v; want nothing seen, for the story is of a pipeline without stage c", got)
+	}
+	if got := c.Report(p).String(); !strings.HasPrefix(got, "6 points: 0 seen, 0 accepted, 6 gaps, for no story was of these pipelines as they are defined\n") {
+		t.Errorf("String = %s\nwant why nothing was seen", got)
 	}
 }
 
@@ -234,8 +237,8 @@ func TestMainReports(t *testing.T) {
 		want int
 		text string
 	}{
-		{"a gap", 0, "", [2]string{}, 1, "pipelinetest: 1 of 4 points seen in 1 stories, 2 accepted, 1 gaps\n\ttoy: stage a: never seen succeeding\n"},
-		{"no gap", 0, "why not", [2]string{}, 0, "pipelinetest: 1 of 4 points seen in 1 stories, 3 accepted, 0 gaps\n"},
+		{"a gap", 0, "", [2]string{}, 1, "pipelinetest: 4 points: 1 seen, 2 accepted, 1 gaps\n\ttoy: stage a: never seen succeeding\n"},
+		{"no gap", 0, "why not", [2]string{}, 0, "pipelinetest: 4 points: 1 seen, 3 accepted, 0 gaps\n"},
 		{"a test that fails", 2, "", [2]string{}, 2, ""},
 		{"only some tests", 0, "", [2]string{"test.run", "TestOne"}, 0, ""},
 		{"all but some tests", 0, "", [2]string{"test.skip", "TestOne"}, 0, ""},

@@ -286,12 +286,8 @@ func (a *Action) parseFrom(clause []token) error {
 		a.from = m
 		return nil
 	}
-	var words []string
-	for _, t := range clause {
-		words = append(words, t.text)
-	}
-	if a.clock = strings.Join(words, " "); !isClock(a.clock) {
-		return noForm(append(momentForms[:len(momentForms):len(momentForms)], "14:20", "Tue 14:20", "2026-03-12 14:20"), clause)
+	if a.clock = unscanned(clause); !isClock(a.clock) {
+		return noForm(slices.Concat(momentForms, []form{"14:20", "Tue 14:20", "2026-03-12 14:20"}), clause)
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func (f form) say(args ...any) string {
 // isBlank reports whether a word of a form stands for something else.
 func isBlank(w string) bool { return 'A' <= w[0] && w[0] <= 'Z' }
 
-// takesMany reports whether several words can stand for a blank.
+// takesMany reports whether several words can stand for a blank: those of a
+// length or a time, or, of a plural, names.
 func takesMany(w string) bool {
 	return w == "SPAN" || w == "TIME" || strings.HasSuffix(w, "S")
 }
@@ -259,10 +260,12 @@ func (a *args) refuse(format string, v ...any) { a.errs = append(a.errs, fmt.Err
 func (a *args) name(i int) string { return a.blanks[i][0].text }
 
 // raw returns the words for blank i as they stand there.
-func (a *args) raw(i int) string {
-	var words []string
-	for _, t := range a.blanks[i] {
-		words = append(words, t.text)
+func (a *args) raw(i int) string { return unscanned(a.blanks[i]) }
+
+func unscanned(tokens []token) string {
+	words := make([]string, len(tokens))
+	for i, t := range tokens {
+		words[i] = t.text
 	}
 	return strings.Join(words, " ")
 }
