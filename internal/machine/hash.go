@@ -2,6 +2,7 @@ package machine
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/penstock/penstock/artifact"
 )
@@ -105,7 +106,8 @@ func (e *Environment) Hash(seed uint64) uint64 {
 }
 
 func (s *state) hash(h uint64) uint64 {
-	flags := pack(s.begun, s.stop, s.settled, s.failing, s.permit, s.polled, s.spoiled, s.locked, s.asked != 0, s.stale, s.blind, !s.since.IsZero())
+	flags := bit(s.begun) | bit(s.stop)<<1 | bit(s.settled)<<2 | bit(s.failing)<<3 | bit(s.permit)<<4 | bit(s.polled)<<5 |
+		bit(s.spoiled)<<6 | bit(s.locked)<<7 | bit(s.asked != 0)<<8 | bit(s.stale)<<9 | bit(s.blind)<<10 | bit(!s.since.IsZero())<<11
 	h = Mix(h, uint64(s.phase)|uint64(s.status)<<8|uint64(s.worst)<<16|flags<<24|uint64(uint32(s.cursor))<<40, uint64(uint32(s.left))|uint64(uint32(s.running))<<32)
 	if s.more != nil {
 		return s.more.hash(h)
@@ -124,8 +126,8 @@ func (x *more) hash(h uint64) uint64 {
 	if len(x.state) > 0 {
 		h = mixText(h, string(x.state))
 	}
-	for _, n := range x.need {
-		h = Mix(h, uint64(n), 4)
+	for pair := range slices.Chunk(x.need, 2) {
+		h = Mix(h, uint64(pair[0])|uint64(pair[len(pair)-1])<<32, 4)
 	}
 	for _, pos := range x.queue {
 		h = Mix(h, uint64(pos), 5)
@@ -141,11 +143,17 @@ func (x *more) hash(h uint64) uint64 {
 
 func pack(flags ...bool) (n uint64) {
 	for i, f := range flags {
-		if f {
-			n |= 1 << i
-		}
+		n |= bit(f) << i
 	}
 	return n
+}
+
+// bit returns 1 for true.
+func bit(f bool) uint64 {
+	if f {
+		return 1
+	}
+	return 0
 }
 
 // Mix returns a number that depends on every bit of h, a and b.

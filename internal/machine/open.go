@@ -7,17 +7,16 @@ func (m *Machine) Size() int { return len(m.states) }
 // question that was asked of it with its ticket, [Wait] if it waits for a
 // person, or [None].
 func (m *Machine) Open(i int32) (do Do, ticket uint32) {
-	s, n := &m.states[i], m.node(i)
+	s := &m.states[i]
 	switch s.phase {
+	case idle, ended, dropped, active:
+		return None, 0
 	case calling:
 		return Call, 0
 	case held:
 		return Wait, 0
-	case ready, waiting, unknown, again, erred:
-	default:
-		return None, 0
 	}
-	switch {
+	switch n := m.node(i); {
 	case s.asked == 0:
 		return None, 0
 	case n.Kind == Gate:

@@ -87,10 +87,10 @@ func (w *world) outcomes(t *seat, k int) []move {
 	}
 	for i := range int32(t.m.Size()) {
 		do, _ := t.m.Open(i)
-		n := t.m.Node(i)
-		if do == machine.None && !(w.s.x.Lapses && n.Kind == machine.Gate) {
+		if do == machine.None && !w.s.x.Lapses {
 			continue
 		}
+		n := t.m.Node(i)
 		for _, o := range t.plan.part(t.m, i).outcomes {
 			if fits(t.m, i, n, do, o) {
 				t.next = append(t.next, move{o, uint8(k), i})
@@ -116,7 +116,7 @@ func fits(m *machine.Machine, i int32, n *machine.Node, do machine.Do, o Outcome
 	case machine.Observe:
 		return o == FoundDone || o == FoundNotDone
 	case machine.None:
-		return o == Lapses && m.Lapse(i).Do != machine.None
+		return o == Lapses && n.Kind == machine.Gate && m.Lapse(i).Do != machine.None
 	}
 	return false
 }
