@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,67 @@ func TestHash(t *testing.T) {
 	}
 	if after("a") == after("b") {
 		t.Error("which step ended does not count; want it to")
+	}
+}
+
+// TestCopiesGoTheirOwnWay gives an artifact to a machine and another one to its
+// copy.
+func TestCopiesGoTheirOwnWay(t *testing.T) {
+	w := newWorld(must(t, "seq(build{produces=image}, par(sign{produces=sig} scan{produces=sbom}))"))
+	tell := func(line string) {
+		t.Helper()
+		if err := w.tell(line, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pull()
+	tell("build done image")
+	w.pull()
+	m, c := w.m, w.m.Clone()
+	tell("sign done sig")
+	w.m = c
+	tell("scan done sbom")
+	for _, test := range []struct {
+		name string
+		m    *Machine
+		want string
+	}{{"the machine", m, "[image sig]"}, {"its copy", c, "[image sbom]"}} {
+		if got := fmt.Sprint(slices.Sorted(maps.Keys(test.m.Artifacts))); got != test.want {
+			t.Errorf("%s has %s; want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestEnvironmentHash compares environments in which runs go on otherwise, and the
+// same one at another time.
+func TestEnvironmentHash(t *testing.T) {
+	a := []journal.Event{inside("a", 1), changes("a", "v1", 100), gives("a", true)}
+	then := func(before []journal.Event, more ...journal.Event) uint64 {
+		return environment(t, slices.Concat(before, more)...).Hash(0)
+	}
+	seen := map[uint64]string{}
+	for what, h := range map[string]uint64{
+		"nobody was there":                 then(nil),
+		"a is there":                       then(nil, inside("a", 1)),
+		"b is there":                       then(nil, inside("b", 1)),
+		"a has brought v1":                 then(a),
+		"a has brought v2":                 then(nil, inside("a", 1), changes("a", "v2", 100), gives("a", true)),
+		"b is where a was":                 then(a, inside("b", 2)),
+		"b has brought v2 to where v1 was": then(a, inside("b", 2), changes("b", "v2", 100)),
+		"b has brought v2 where none was":  then(nil, inside("b", 2), changes("b", "v2", 100)),
+		"b has put back v1":                then(a, inside("b", 2), changes("b", "v2", 100), restores("b", "v1")),
+		"b has brought v1 again":           then(a, inside("b", 2), changes("b", "v1", 100)),
+		"b waits":                          then(nil, inside("a", 1), queues("b", 0)),
+		"b waits before c":                 then(nil, inside("a", 1), queues("b", 0), queues("c", 0)),
+		"c waits before b":                 then(nil, inside("a", 1), queues("c", 0), queues("b", 0)),
+	} {
+		if other, twice := seen[h]; twice {
+			t.Errorf("%q and %q have one hash; want two, for runs go on otherwise", what, other)
+		}
+		seen[h] = what
+	}
+	if then(nil) != then(nil, inside("a", 1), gives("a", true)) {
+		t.Error("that a run was there which changed nothing counts; want it not to")
 	}
 }
 
