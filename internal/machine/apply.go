@@ -92,6 +92,12 @@ func (m *Machine) apply(e *journal.Event) error {
 			return err
 		}
 		m.Definition, m.Since, m.Drains, m.For, m.Reason = d.Definition, e.Time, false, "", ""
+	case journal.Restored:
+		d, err := data[journal.Restoration](e)
+		if err != nil {
+			return err
+		}
+		m.restored(d.Fence)
 	case journal.Drained:
 		m.Drains, m.For, m.Reason = true, "", ""
 	case journal.Ended:
@@ -115,7 +121,7 @@ func (m *Machine) apply(e *journal.Event) error {
 // behalf, may write it.
 func anyone(e *journal.Event) bool {
 	switch e.Kind {
-	case journal.Began, journal.Voted, journal.Stopped, journal.Retried, journal.Overridden, journal.Adopted, journal.Drained:
+	case journal.Began, journal.Voted, journal.Stopped, journal.Retried, journal.Overridden, journal.Adopted, journal.Drained, journal.Restored:
 		return true
 	case journal.Waiting:
 		return e.Step == "" // for drift
@@ -162,6 +168,20 @@ func (m *Machine) claimed(e *journal.Event) error {
 	}
 	m.inflight = m.inflight[:0]
 	return nil
+}
+
+// restored takes the run from its owner and raises its numbers: what was handed
+// out after the copy was made that was put back is not handed out again (I25).
+func (m *Machine) restored(fence int64) {
+	m.Owner, m.Epoch = "", max(m.Epoch, fence)
+	if m.For == "" {
+		m.Status = Waiting
+	}
+	for i := range m.envs {
+		if m.envs[i].held {
+			m.envs[i].token = max(m.envs[i].token, fence)
+		}
+	}
 }
 
 // stop cancels the run.

@@ -109,6 +109,12 @@ func (e *Environment) apply(ev *journal.Event) error {
 			return err
 		}
 		return e.changed(ev, d)
+	case journal.Restored:
+		d, err := data[journal.Restoration](ev)
+		if err != nil {
+			return err
+		}
+		e.Token = max(e.Token, d.Fence)
 	default:
 		return fmt.Errorf("not an event of an environment: %w", journal.ErrUnknown)
 	}

@@ -54,6 +54,7 @@ const (
 	Overridden Kind = "overridden" // By lets Step pass; *[Reason]
 	Adopted    Kind = "adopted"    // By lets the run go on under another definition; *[Adoption]
 	Drained    Kind = "drained"    // By lets the run go on under the definition it began with; *[Reason]
+	Restored   Kind = "restored"   // By goes on with an older copy of the store that was put back; also in the journal of an environment; *[Restoration]
 	Ended      Kind = "ended"      // the run ended; *[End]
 )
 
@@ -171,6 +172,12 @@ type Adoption struct {
 	Text       string          `json:"text,omitempty"`
 }
 
+// Restoration is the data of [Restored].
+type Restoration struct {
+	Fence int64  `json:"fence"` // above every epoch and token that was handed out: those that follow are higher
+	Text  string `json:"text,omitempty"`
+}
+
 // End is the data of [Ended].
 type End struct {
 	Status string `json:"status"` // succeeded, failed, canceled, superseded or skipped
@@ -236,6 +243,8 @@ func data(k Kind) (any, bool) {
 		return (*Successor)(nil), true
 	case Adopted:
 		return (*Adoption)(nil), true
+	case Restored:
+		return (*Restoration)(nil), true
 	case Ended:
 		return (*End)(nil), true
 	case Queued:

@@ -65,6 +65,7 @@ func Events() []journal.Event {
 		{Kind: journal.Taken, Data: &journal.Hold{Token: 7, Started: day}},
 		{Kind: journal.Given, Data: &journal.Departure{Succeeded: true}},
 		{Kind: journal.Changed, Data: &journal.Live{Artifacts: set, Traffic: 30, Back: true}},
+		{Kind: journal.Restored, By: "ada", Data: &journal.Restoration{Fence: 1_000_008, Text: "backup of Monday"}},
 	}
 	for i := range events {
 		events[i].Time = day.Add(time.Duration(i) * time.Second)

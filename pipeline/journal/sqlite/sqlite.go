@@ -97,6 +97,20 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (cfg Config) open(ctx context.Context, path string) (*Store, error) {
+	s, err := cfg.enter(ctx, path)
+	if err == nil && !cfg.ReadOnly {
+		if err = s.meet(ctx); err != nil {
+			err = errors.Join(explain(err), s.Close())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// enter opens the database, without its witness.
+func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -126,9 +140,6 @@ func (cfg Config) open(ctx context.Context, path string) (*Store, error) {
 		return err
 	})
 	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, tell: cfg.Log}
-	if err == nil && !cfg.ReadOnly {
-		err = s.meet(ctx)
-	}
 	if err != nil {
 		return nil, errors.Join(explain(err), s.Close())
 	}

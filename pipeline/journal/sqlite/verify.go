@@ -102,6 +102,16 @@ func (v *verifier) snapshot() (err error) {
 	return nil
 }
 
+// alone looks at the database without its witness.
+func (v *verifier) alone() error {
+	for _, look := range []func() error{v.pages, v.schema, v.names, v.events, v.ends} {
+		if err := look(); err != nil && err != errEnough {
+			return err
+		}
+	}
+	return v.report.Err()
+}
+
 // unreadable notes that SQLite cannot read the database.
 func (v *verifier) unreadable(err error) error {
 	return v.found(&journal.Damage{Event: -1, Where: v.store.path, Want: "a database that can be read", Got: err.Error()})

@@ -33,6 +33,7 @@ type witness struct {
 
 	log    *os.File // the newest
 	size   int64    // how much of it is known
+	base   tip      // with which it begins
 	tip    tip      // what it witnesses
 	full   bool     // the next log is to begin
 	signed int64    // tip.seq of the last checkpoint
@@ -103,25 +104,26 @@ func (w *witness) load(have tip) (begins tip, entries []entry, err error) {
 	if err != nil {
 		return tip{}, nil, err
 	}
-	w.tip = first(w.store)
 	if len(paths) == 0 {
-		if have != w.tip {
+		if w.tip = first(w.store); have != w.tip {
 			return tip{}, nil, fmt.Errorf("no witness in %s, want one of %d events: %w", w.dir, have.seq, journal.ErrCorrupt)
 		}
 		return w.tip, nil, w.create()
 	}
+	last := paths[len(paths)-1]
 	if n := len(paths); n > 1 {
 		if w.tip, err = lastTip(paths[n-2], w.store); err != nil {
 			return tip{}, nil, err
 		}
+	} else if filepath.Base(last) == logName(have.seq) {
+		w.tip = have // if it has no line yet
 	}
-	begins = w.tip
-	w.log, err = os.OpenFile(paths[len(paths)-1], os.O_RDWR|os.O_APPEND, 0)
+	w.log, err = os.OpenFile(last, os.O_RDWR|os.O_APPEND, 0)
 	if err != nil {
 		return tip{}, nil, err
 	}
 	entries, err = w.catchUp()
-	return begins, entries, err
+	return w.base, entries, err
 }
 
 // lastTip returns what a log witnesses that is not the last.
@@ -159,7 +161,7 @@ func (w *witness) begin() error {
 	if err := w.put(&record{kind: beginning, store: w.store, tip: w.tip}); err != nil {
 		return err
 	}
-	w.full = false
+	w.base, w.full = w.tip, false
 	return w.syncDir(w.dir)
 }
 
@@ -236,6 +238,9 @@ func (w *witness) readOn() (entries []entry, err error) {
 		if err := l.read(b, func(e []entry) { entries = append(entries, e...) }); err != nil {
 			return nil, err
 		}
+		if w.size == 0 {
+			w.base = l.base
+		}
 		w.tip, w.size, w.full, w.signed = l.tip, w.size+l.whole, l.full, max(w.signed, l.signed)
 		if l.whole < int64(len(b)) {
 			if err := w.setAside(b[l.whole:]); err != nil {
@@ -244,6 +249,9 @@ func (w *witness) readOn() (entries []entry, err error) {
 		}
 	}
 	if w.size == 0 { // who began the log died before it had a line
+		if w.tip == (tip{}) {
+			return nil, fmt.Errorf("%s has no line, and no log is before it: %w", w.log.Name(), journal.ErrCorrupt)
+		}
 		return nil, w.begin()
 	}
 	return entries, nil
