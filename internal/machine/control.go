@@ -124,6 +124,9 @@ func (m *Machine) closed(parent, child int32, t time.Time) {
 				of = st
 			}
 			m.close(parent, of, t)
+			if m.lapsing > 0 { // not looked at meanwhile
+				m.trailing(n.Children[0], m.watchLapse)
+			}
 		case do.phase == dropped:
 			m.close(parent, st, t)
 		default:

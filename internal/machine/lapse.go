@@ -99,13 +99,16 @@ func (m *Machine) lapses(i int32) bool {
 	behind := false
 	for c, p := i, m.node(i).Parent; p >= 0; c, p = p, m.node(p).Parent {
 		s, n, pos := &m.states[p], m.node(p), m.node(c).Pos
-		if s.phase != active || s.stop {
+		if s.stop || s.phase != active && (s.phase != ended || !s.status.OK()) {
 			return false
 		}
 		switch n.Kind {
 		case OnFailure, Finally:
-			if pos == 0 && s.cursor == 1 {
-				return false
+			if pos == 1 {
+				return behind // nothing after a way out is behind its gates
+			}
+			if s.phase == active && s.cursor == 1 {
+				return false // until it has ended, which asks for how the gate did
 			}
 		case Sequence:
 			behind = behind || m.mayWorkNext(n.Children[pos+1:])
@@ -167,14 +170,17 @@ func (m *Machine) mayWorkAfter(n *Node, pos int32) bool {
 // watchLapses has the gates looked at when their passes lapse that were of no use
 // any more until a person had something done anew.
 func (m *Machine) watchLapses() {
-	if m.lapsing == 0 {
-		return
+	if m.lapsing > 0 {
+		m.Walk(m.watchLapse)
 	}
-	m.Walk(func(i int32) {
-		if m.lapses(i) {
-			m.wakeAt(i, m.states[i].more.lapses)
-		}
-	})
+}
+
+// watchLapse has node i looked at when its pass lapses, if it is a gate that has
+// one.
+func (m *Machine) watchLapse(i int32) {
+	if m.lapses(i) {
+		m.wakeAt(i, m.states[i].more.lapses)
+	}
 }
 
 // lapsed returns the gate before stage i of which the pass is not good at the
