@@ -43,6 +43,8 @@ import (
 //   - Watches() bool says that Run only watches its environment: then the gates
 //     of that do not hold it up, so that nothing that went out stays unwatched
 //     when a window closes (see [Watches]);
+//   - Lasts() time.Duration says how long the work takes, over all calls, if it
+//     takes a time that is set: for forecasts (see [Lasts]);
 //   - Observe(ctx, Input) (Observation, error) says, after a crash that hid the
 //     outcome, whether the work was done: see [Observer].
 //
@@ -111,4 +113,13 @@ func Describe(r any) string {
 func Watches(r any) bool {
 	w, ok := r.(interface{ Watches() bool })
 	return ok && w.Watches()
+}
+
+// Lasts returns how long the work of r takes, over all its calls, if that is set:
+// what its method Lasts() time.Duration says, or 0 if it has none.
+func Lasts(r any) time.Duration {
+	if l, ok := r.(interface{ Lasts() time.Duration }); ok {
+		return max(0, l.Lasts())
+	}
+	return 0
 }

@@ -226,3 +226,26 @@ func TestEnumsStartWithTheSafeValueAndHaveNames(t *testing.T) {
 		}
 	}
 }
+
+type lasting struct {
+	stage.Func
+	d time.Duration
+}
+
+func (l lasting) Lasts() time.Duration { return l.d }
+
+func TestLastsIsWhatARunnerSaysOrNothing(t *testing.T) {
+	for _, tt := range []struct {
+		of   any
+		want time.Duration
+	}{
+		{lasting{d: time.Hour}, time.Hour},
+		{lasting{d: -time.Hour}, 0},
+		{stage.Func(nil), 0},
+		{nil, 0},
+	} {
+		if got := stage.Lasts(tt.of); got != tt.want {
+			t.Errorf("Lasts(%T) = %v; want %v", tt.of, got, tt.want)
+		}
+	}
+}

@@ -194,6 +194,20 @@ func TestWatchSamplesOnASchedule(t *testing.T) {
 	}
 }
 
+// TestWatchLastsAsLongAsItSays guards what forecasts are made of.
+func TestWatchLastsAsLongAsItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &play{watch: bake.Watch{For: 100 * time.Minute, Every: 30 * time.Minute, Metrics: []bake.Metric{{Name: "error rate", Source: &source{script: letters(".")}, Want: bake.AtMost(0.5)}}}}
+		began := time.Now()
+		if _, err := p.until(t, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := time.Since(began), stage.Lasts(p.watch); got != want {
+			t.Errorf("a good bake ended after %v; want %v, as Lasts says", got, want)
+		}
+	})
+}
+
 func TestWatchAfterDowntime(t *testing.T) {
 	tests := []struct {
 		name    string

@@ -51,6 +51,9 @@ const most = 1_000_000
 // do not hold it up: what went out before a window closed is watched (D5).
 func (w Watch) Watches() bool { return true }
 
+// Lasts returns For: a bake that ends well never ends before.
+func (w Watch) Lasts() time.Duration { return w.For }
+
 // Check reports all mistakes in w, and those that its sources find in
 // themselves.
 func (w Watch) Check() error {
