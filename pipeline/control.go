@@ -43,12 +43,7 @@ func (x *Executor) Start(ctx context.Context, pipeline string, t Trigger) (id st
 	if err := errors.Join(checkID(id), d.checkTrigger(&t)); err != nil {
 		return "", err
 	}
-	e := journal.Event{Time: time.Now().UTC(), Kind: journal.Began, By: t.Actor, Data: &journal.Beginning{
-		Pipeline: d.Name, Definition: d.digest,
-		Cause: string(t.Cause), Actor: t.Actor, ActorKind: string(t.ActorKind),
-		Authors: slices.Clone(t.Authors), Params: maps.Clone(t.Params), Artifacts: maps.Clone(t.Artifacts),
-		Seed: seed(),
-	}}
+	e := d.began(t, time.Now().UTC(), seed())
 	err = x.Store.Append(ctx, journal.Batch{Journal: id, Events: []journal.Event{e}})
 	if errors.Is(err, journal.ErrConflict) {
 		return id, x.sameRun(ctx, id, pipeline)
@@ -58,6 +53,16 @@ func (x *Executor) Start(ctx context.Context, pipeline string, t Trigger) (id st
 	}
 	x.wake(id)
 	return id, nil
+}
+
+// began returns the first event of a run.
+func (d *definition) began(t Trigger, now time.Time, seed uint64) journal.Event {
+	return journal.Event{Time: now, Kind: journal.Began, By: t.Actor, Data: &journal.Beginning{
+		Pipeline: d.Name, Definition: d.digest,
+		Cause: string(t.Cause), Actor: t.Actor, ActorKind: string(t.ActorKind),
+		Authors: slices.Clone(t.Authors), Params: maps.Clone(t.Params), Artifacts: maps.Clone(t.Artifacts),
+		Seed: seed,
+	}}
 }
 
 // sameRun reports whether the run that was started before with a key is of the

@@ -152,8 +152,7 @@ func (r *live) ask(c machine.Command, now time.Time) {
 		t.attempt = r.m.Attempt(c.Node)
 		r.input(t, n, n.Step.(*Stage), r.m.Key(c.Node))
 	default:
-		run := runOf(r.m)
-		t.facts = Facts{Pipeline: run.Pipeline, Run: run.ID, Trigger: run.Trigger, Artifacts: run.Artifacts, Values: run.Values}
+		t.facts = factsOf(r.m)
 	}
 	r.launch = append(r.launch, t)
 }

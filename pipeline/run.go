@@ -129,6 +129,12 @@ func runOf(m *machine.Machine) Run {
 	return r
 }
 
+// factsOf returns what a condition is told of m.
+func factsOf(m *machine.Machine) Facts {
+	run := runOf(m)
+	return Facts{Pipeline: run.Pipeline, Run: run.ID, Trigger: run.Trigger, Artifacts: run.Artifacts, Values: run.Values}
+}
+
 func stepOf(v *machine.View) StepState {
 	return StepState{
 		Name: v.Node.Name, Kind: kinds[v.Node.Kind], Environment: v.Node.Environment,

@@ -1,10 +1,15 @@
 package pipelinetest
 
 import (
+	"cmp"
 	"io"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage/stagetest"
 )
 
 // RunFor is Run, but reports to tb.
@@ -40,3 +45,18 @@ func ConfirmFor(t *testing.T, tb testing.TB, x Exploration, c *Counterexample) {
 
 // PlainLines returns what a timeline says, to compare it with another.
 func PlainLines(t Timeline) []string { return plainLines(t) }
+
+// RunRecorded is RunFor, and returns the journals too.
+func RunRecorded(t *testing.T, tb testing.TB, s Story) (*Result, journal.Store) {
+	s.Lasts, s.Platform = cmp.Or(s.Lasts, twoWeeks), new(stagetest.Platform)
+	var r *Result
+	var store journal.Store
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Until(s.Begin))
+		b := newBench(s, 0)
+		r, _ = b.play()
+		store = &b.book.journals
+	})
+	r.t = tb
+	return r, store
+}
