@@ -92,6 +92,7 @@ func (m *Machine) apply(e *journal.Event) error {
 			return err
 		}
 		m.Definition, m.Since, m.Drains, m.For, m.Reason = d.Definition, e.Time, false, "", ""
+		m.lose() // see resume
 	case journal.Restored:
 		d, err := data[journal.Restoration](e)
 		if err != nil {
@@ -162,12 +163,17 @@ func (m *Machine) claimed(e *journal.Event) error {
 	}
 	m.Owner, m.Epoch = e.By, e.Epoch
 	m.Status, m.For, m.Reason = Running, "", ""
+	m.lose()
+	return nil
+}
+
+// lose says that it is not known of the hooks that are called what they did.
+func (m *Machine) lose() {
 	for _, i := range m.inflight {
 		m.states[i].phase, m.states[i].slot = unknown, 0
 		m.push(i)
 	}
 	m.inflight = m.inflight[:0]
-	return nil
 }
 
 // restored takes the run from its owner and raises its numbers: what was handed

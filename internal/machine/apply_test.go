@@ -198,3 +198,21 @@ func TestABodyThatIsGone(t *testing.T) {
 		t.Errorf("Fold = %v; want an error that names the item (R2, R8a)", err)
 	}
 }
+
+// A run may be adopted while it is called, and called anew by the one who has it.
+func TestAJournalOfTwoAdoptionsCanBeFolded(t *testing.T) { // R2, J7
+	old, next := must(t, "seq(a, b)").program(), must(t, "seq(a, c, b)").program()
+	programs := map[artifact.Digest]*Program{old.Definition: old, next.Definition: next}
+	adopt := journal.Event{Time: epoch, Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: next.Definition}}
+	call := func(attempt int) journal.Event {
+		return journal.Event{Time: epoch, Kind: journal.Called, Step: "a", Epoch: 1, Data: &journal.Call{Attempt: attempt}}
+	}
+	_, err := Fold("run-1", []journal.Event{
+		{Time: epoch, Kind: journal.Began, Data: &journal.Beginning{Pipeline: "shop", Definition: old.Definition}},
+		{Time: epoch, Kind: journal.Claimed, By: "x1", Epoch: 1},
+		call(1), adopt, call(2), adopt,
+	}, func(_ string, d artifact.Digest) *Program { return programs[d] })
+	if err != nil {
+		t.Errorf("Fold = %v; want nil, for each event was recorded from the fold of those before", err)
+	}
+}
