@@ -48,6 +48,11 @@ func (r *live) decide(now time.Time) error {
 	for _, t := range r.work.returned {
 		r.tidy(t.node)
 	}
+	if r.m.SetBack() && !r.m.Next().IsZero() {
+		if err := r.own(now); err != nil { // so that the journal says when
+			return err
+		}
+	}
 	if next := r.m.Next(); r.idle() && r.m.Owner != "" && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
 		return r.put(journal.Event{Time: now, Kind: journal.Released, By: r.s.name, Epoch: r.m.Epoch})
 	}

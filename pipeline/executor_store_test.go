@@ -313,3 +313,24 @@ func TestAClockThatWasAhead(t *testing.T) {
 		wantRun(t, x, "one", pipeline.Succeeded)
 	})
 }
+
+// What a run waits for is not waited for anew whenever somebody looks at it, though
+// the clock was set back since it was recorded.
+func TestAWaitOfAClockThatWasAheadEnds(t *testing.T) { // I20, I23
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(work("build", time.Minute))
+		ahead := time.Now().Add(24 * time.Hour)
+		if err := x.Store.Append(t.Context(), journal.Batch{Journal: "one", Events: []journal.Event{
+			{Time: ahead, Kind: journal.Began, Data: &journal.Beginning{Pipeline: "shop", Definition: x.Pipelines[0].Digest()}},
+			{Time: ahead, Kind: journal.Claimed, By: "killed-1", Epoch: 1},
+			{Time: ahead, Kind: journal.Called, Step: "build", Epoch: 1, Data: &journal.Call{Attempt: 1}},
+			{Time: ahead, Kind: journal.Again, Step: "build", Epoch: 1, Data: &journal.Pause{Until: ahead.Add(20 * time.Minute)}},
+			{Time: ahead, Kind: journal.Released, By: "killed-1", Epoch: 1},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, x)
+		pass(30 * time.Minute)
+		wantRun(t, x, "one", pipeline.Succeeded)
+	})
+}

@@ -34,6 +34,7 @@ func (m *Machine) apply(e *journal.Event) error {
 		return ErrOrder
 	}
 	m.turn(e.Time)
+	m.turned = false
 	if e.Kind == journal.Claimed {
 		return m.claimed(e)
 	}

@@ -49,6 +49,7 @@ type Machine struct {
 	tickets  uint32        // given out for questions; see Command.Ticket
 	latest   time.Time     // that the machine heard of
 	behind   time.Duration // by how much the clock was set back, in all
+	turned   bool          // it was since the last event
 	timers   timers
 
 	stopped    string             // why the run was canceled

@@ -102,9 +102,15 @@ func (m *Machine) turn(t time.Time) {
 	const tolerance = time.Minute // between clocks that are the same
 	if back := m.latest.Sub(t); back >= tolerance {
 		m.behind += back
+		m.turned = true
 	}
 	m.latest = t
 }
+
+// SetBack reports whether the clock was set back since the last event. A driver
+// has to record some event then if the run waits for a time: whoever folds the
+// journal later could not tell how long ago that was, and would wait anew.
+func (m *Machine) SetBack() bool { return m.turned }
 
 // wait notes that x waits from now on for a time.
 func (m *Machine) wait(x *more) { x.behind = m.behind }
