@@ -32,7 +32,7 @@ func (s *server) current(m *machine.Machine) bool {
 		s.bury(m)
 		return false
 	}
-	if d == nil || !m.Since.Before(s.since) {
+	if d == nil || !s.older(m) {
 		return false
 	}
 	now := time.Now().UTC().Round(0)
@@ -48,6 +48,23 @@ func (s *server) current(m *machine.Machine) bool {
 		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: why}}})
 	}
 	return false
+}
+
+// older reports whether a run came under its definition before this executor began
+// to serve. Times tell that of a run that had not ended then only as long as nobody
+// sets the clock, so the journal does.
+func (s *server) older(m *machine.Machine) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	length, there := s.before[m.Run]
+	switch {
+	case !there:
+		return m.Since.Before(s.since)
+	case length == 0:
+		s.before[m.Run] = m.Length
+		return true
+	}
+	return m.Came <= length
 }
 
 // bury ends a canceled run of which the definition is gone. It waits for a lease

@@ -193,6 +193,24 @@ func TestACanceledRunOfAClockThatWasAheadIsBuried(t *testing.T) { // R2, I20
 	})
 }
 
+// The clock was set back since the run began, so it seems to have begun after Serve.
+func TestARunOfAClockThatWasAheadIsParkedForDrift(t *testing.T) { // R2, I2, I20
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(work("build", 0))
+		gone := artifact.DigestBytes([]byte("gone"))
+		if err := x.Store.Append(t.Context(), journal.Batch{Journal: "one", Events: []journal.Event{
+			{Time: time.Now().Add(24 * time.Hour), Kind: journal.Began, Data: &journal.Beginning{Pipeline: "shop", Definition: gone}},
+		}}); err != nil {
+			t.Fatal(err)
+		}
+		serve(t, x)
+		pass(time.Minute)
+		if r := run(t, x, "one"); r.For != "drift" {
+			t.Errorf("the run is %v for %q; want it to wait for drift", r.Status, r.For)
+		}
+	})
+}
+
 type outage struct {
 	approval.Quorum
 	down *atomic.Bool

@@ -86,6 +86,7 @@ type server struct {
 	looking map[string]bool      // runs that are being loaded; true: to be looked at again
 	foreign map[string]bool      // runs that another executor takes forward: not looked at before an alarm
 	ahead   map[string]time.Time // executors of which the lease runs longer than one can, and since when that is known
+	before  map[string]int       // runs that had not ended when it began, and how long their journals were at the first look
 	stills  map[string]stillness // canceled runs of which the definition is gone
 	rested  map[string]rest      // runs that ceased to be live
 	wait    []string             // runs to be loaded
@@ -116,6 +117,7 @@ func newServer(x *Executor, ctx context.Context) *server {
 		looking: map[string]bool{},
 		foreign: map[string]bool{},
 		ahead:   map[string]time.Time{},
+		before:  map[string]int{},
 		stills:  map[string]stillness{},
 		rested:  map[string]rest{},
 		bell:    make(chan struct{}, 1),
@@ -148,6 +150,9 @@ func (s *server) serve(ctx context.Context) error {
 	open, err := s.x.Store.List(ctx, journal.Query{Open: true})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("pipeline: list of open runs: %w", err)
+	}
+	for _, name := range open {
+		s.before[name] = 0
 	}
 	for _, name := range open {
 		s.noticed(name)

@@ -92,7 +92,7 @@ func (m *Machine) apply(e *journal.Event) error {
 		if err != nil {
 			return err
 		}
-		m.Definition, m.Since, m.Drains, m.For, m.Reason = d.Definition, e.Time, false, "", ""
+		m.Definition, m.Since, m.Came, m.Drains, m.For, m.Reason = d.Definition, e.Time, m.Length+1, false, "", ""
 		m.lose() // see resume
 	case journal.Restored:
 		d, err := data[journal.Restoration](e)

@@ -21,6 +21,7 @@ type Machine struct {
 	Beginning  journal.Beginning
 	Definition artifact.Digest // that the run goes on under
 	Since      time.Time       // when it came under Definition
+	Came       int             // length of the journal then
 	Drains     bool            // a person said to go on under the definition it began with
 	Owner      string          // executor that takes the run forward; empty if none does
 	Epoch      int64           // of the newest claim
