@@ -54,7 +54,7 @@ func (r *live) decide(now time.Time) error {
 		}
 	}
 	if next := r.m.Next(); r.idle() && r.m.Owner != "" && !r.m.Status.Done() && (next.IsZero() || next.Sub(now) > r.s.x.Lease) {
-		return r.put(journal.Event{Time: now, Kind: journal.Released, By: r.s.name, Epoch: r.m.Epoch})
+		return r.emit(journal.Event{Time: now, Kind: journal.Released, By: r.s.name})
 	}
 	return nil
 }

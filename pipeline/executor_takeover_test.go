@@ -93,6 +93,10 @@ func TestARunThatWaitsIsOwnedByNobodyAfterARestart(t *testing.T) { // J4, R3
 		if r := run(t, x, "one"); r.Status != pipeline.Waiting || r.Owner != "" {
 			t.Errorf("the run is %v and owned by %q; want it waiting, and owned by nobody\n%q", r.Status, r.Owner, story(t, x, "one"))
 		}
+		events, _ := store.Events(t.Context(), "one", 0)
+		if last := events[len(events)-1]; last.Kind != journal.Released || last.Epoch != 2 {
+			t.Errorf("it ends with %s under epoch %d; want it released under a claim of the one who does, not of the dead", last.Kind, last.Epoch)
+		}
 	})
 }
 

@@ -288,7 +288,7 @@ func (r *live) reload() error {
 		return errGone
 	}
 	m.Succeed(r.m)
-	r.m = m
+	r.m, r.erring = m, nil // others may have asked since, and m does not know since when it errs
 	return nil
 }
 
