@@ -10,6 +10,7 @@ import (
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/stage"
+	"github.com/penstock/penstock/stage/rollout"
 )
 
 // TestForgetFindsTheSame compares explorations of random pipelines that forget
@@ -96,7 +97,11 @@ func (d *dice) step(deep int) pipeline.Step {
 		s.Retry.Times = d.IntN(2)
 		return s
 	case 2:
-		return in([]stage.Environment{stagingPlace, productionPlace, {Name: "canary", Tier: stage.Production, Gates: guarded.Gates}}[d.IntN(3)], d.name())
+		s := in([]stage.Environment{stagingPlace, productionPlace, {Name: "canary", Tier: stage.Production, Gates: guarded.Gates}}[d.IntN(3)], d.name())
+		if d.IntN(2) == 0 { // releases take each other's place
+			s.Run = rollout.Full{Via: cluster}
+		}
+		return s
 	case 3:
 		g := manager
 		g.Name, g.OnReject = d.name(), []pipeline.Otherwise{pipeline.Fail, pipeline.Skip, pipeline.Hold}[d.IntN(3)]

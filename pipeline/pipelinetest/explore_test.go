@@ -37,6 +37,15 @@ var (
 	manager         = pipeline.Gate{Name: "release", Require: approval.Quorum{Group: "release-managers"}, Subject: []string{"image"}}
 )
 
+// onlyFails has the named stages succeed or fail.
+func onlyFails(names ...string) map[string][]pipelinetest.Outcome {
+	all := map[string][]pipelinetest.Outcome{}
+	for _, name := range names {
+		all[name] = []pipelinetest.Outcome{pipelinetest.Succeeds, pipelinetest.Fails}
+	}
+	return all
+}
+
 // other returns a pipeline that competes with one that is named.
 func other(steps ...pipeline.Step) pipeline.Pipeline {
 	return pipeline.Pipeline{Name: "other", Steps: steps}
@@ -106,6 +115,15 @@ func TestExploreCountsStates(t *testing.T) {
 			6, 7}, // g asked; h asked; g asked anew, h asked; g asked anew, h passed; a called; a succeeded
 		{"a freeze that nothing heeds", pipelinetest.Exploration{Pipeline: named(work("a")), Freezes: true}, 1 + 2*4, 1 + 2*3 + 2*4},
 		{"a freeze that holds gates of an environment shut", pipelinetest.Exploration{Pipeline: named(pipeline.Stage{Name: "a", Run: must, Environment: guardedStaging}), Freezes: true}, 1 + 2*5, 1 + 4 + 3 + 2*5},
+		{"how Of ended is not forgotten while Finally is under way", pipelinetest.Exploration{Forget: true,
+			Pipeline: named(pipeline.Finally{Of: work("a"), Do: work("b")}), Outcomes: onlyFails("a", "b")}, 1 + 2 + 2, 2 + 4},
+		{"how tests ended is not forgotten while a stage may yet be called that needs them", pipelinetest.Exploration{Forget: true,
+			Pipeline: named(pipeline.Parallel{
+				pipeline.Stage{Name: "a", Run: must, Environment: stagingPlace}, pipeline.Stage{Name: "b", Run: must, Environment: stagingPlace}, work("c"),
+			}), Outcomes: map[string][]pipelinetest.Outcome{"a": onlyFails("a")["a"], "b": onlyFails("b")["b"], "c": {pipelinetest.Succeeds}}},
+			3*3 + (3*3 - 2*2) + 2, 33},
+		{"how two stages ended is forgotten when both have", pipelinetest.Exploration{Forget: true,
+			Pipeline: named(pipeline.Parallel{work("a"), work("b")}, work("c")), Outcomes: onlyFails("a", "b", "c")}, 1 + 4 + 1 + 2, 4 + 8 + 2},
 		{"a run may be canceled while its stage is called", pipelinetest.Exploration{Pipeline: named(work("a")), Cancels: true}, 8, 8},
 		{"an executor that dies has its stage called again", pipelinetest.Exploration{Pipeline: named(work("a")), Crashes: 1}, 8, 7},
 		{"a stage that failed or asks is retried once", pipelinetest.Exploration{Pipeline: named(work("a")), Retries: 1}, 8, 8},
