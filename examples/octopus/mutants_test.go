@@ -10,6 +10,9 @@ import (
 // Whatever is taken from the pipeline, it is not proved any more, or an
 // exploration finds what can go wrong.
 func TestEveryMutantIsFound(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of explorations take minutes under the race detector; without -short they take seconds")
+	}
 	t.Log(pipelinetest.Mutate(t, pipelinetest.Mutation{
 		Pipeline: plan(),
 		Check: func(t testing.TB, p pipeline.Pipeline) {
