@@ -37,9 +37,7 @@ type witness struct {
 	id      string
 	program *machine.Program
 	events  []journal.Event
-	queued  string          // what the points of the environment are of that it waited for last
-	stopped bool            // it was canceled or superseded
-	entered map[string]bool // ways of which Do was begun, with their items, since the last retry
+	queued  string // what the points of the environment are of that it waited for last
 }
 
 // seen returns the points that a story has seen.
@@ -61,7 +59,7 @@ func (s *sights) seen(r *Result) map[Point]bool {
 			continue
 		}
 		if d, ok := e.event.Data.(*journal.Beginning); ok && d.Pipeline == s.name {
-			runs[e.run] = &witness{id: e.run, program: s.program, entered: map[string]bool{}}
+			runs[e.run] = &witness{id: e.run, program: s.program}
 		}
 		if w := runs[e.run]; w != nil {
 			s.watch(w, &e.event, see)
@@ -79,13 +77,11 @@ func (s *sights) watch(w *witness, e *journal.Event, see func(of, what string)) 
 	name := base(e.Step)
 	switch d := e.Data.(type) {
 	case *journal.Wait:
-		switch {
-		case d.For == "environment":
+		if d.For == "environment" {
 			w.queued = "environment " + s.stages[name].Environment.Name
 			see(w.queued, seenQueue)
-		case d.For != "hold":
-			see("gate "+name, seenWaiting)
 		}
+		see("gate "+name, seenWaiting)
 	case *journal.Rejection:
 		see("gate "+name, map[bool]string{true: seenExpiring, false: seenRejecting}[d.Expired])
 	case *journal.Fault:
@@ -102,14 +98,10 @@ func (s *sights) watch(w *witness, e *journal.Event, see func(of, what string)) 
 		see("gate "+name, seenPassing)
 	case journal.Done:
 		see("stage "+name, seenSucceeding)
-	case journal.Stopped:
-		w.stopped = true
 	case journal.Superseded:
-		w.stopped = true
 		see(w.queued, seenOvertaken)
 	case journal.Retried:
 		s.failures(w, see)
-		clear(w.entered)
 	case journal.Called, journal.Waiting, journal.Chosen, journal.Listed:
 		s.follow(w, e.Step, see)
 	}
@@ -120,14 +112,11 @@ func (s *sights) follow(w *witness, step string, see func(of, what string)) {
 	for i := range s.ways {
 		y := &s.ways[i]
 		items := firstItems(step, y.items)
-		if !y.takes[base(step)] || w.entered[y.path+items] {
-			continue
-		}
-		w.entered[y.path+items] = true
 		switch {
+		case !y.takes[base(step)]:
 		case !y.final:
 			see(y.of, seenTaken)
-		case w.stopped || w.failed(y, items):
+		case w.failed(y, items):
 			see(y.of, seenAfterFailure)
 		default:
 			see(y.of, seenAfterSuccess)

@@ -84,6 +84,7 @@ func TestWhatAStorySees(t *testing.T) {
 		{"a stage that fails, and is retried (R7)", named(work("a")).Steps, []pipelinetest.Action{r1, a.Fails("no"), ann.Retries("r1", "a", "yes")}, "stage a: succeeding\nstage a: failing", ""},
 		{"a stage that could not be done for a while (R7)", pipeline.Sequence{pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 1}}}, []pipelinetest.Action{r1, a.Errors(1, "no")}, "stage a: succeeding\nstage a: tried again", "stage a: failing"},
 		{"a stage that could not be done", pipeline.Sequence{pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 1}}}, []pipelinetest.Action{r1, a.Errors(2, "no")}, "stage a: failing\nstage a: tried again", "stage a: succeeding"},
+		{"a stage that is to be tried again has not failed yet", pipeline.Sequence{pipeline.Stage{Name: "a", Run: must, Retry: pipeline.Retry{Times: 1, Wait: 1000 * time.Hour, Most: 1000 * time.Hour}}}, []pipelinetest.Action{r1, a.Errors(1, "no")}, "stage a: tried again", "stage a: succeeding\nstage a: failing"},
 		{"a stage that is canceled has not failed (R6)", named(work("a")).Steps, []pipelinetest.Action{r1, a.Hangs(), ann.Cancels("r1", "no").After(time.Hour)}, "", "stage a: succeeding\nstage a: failing"},
 
 		{"a gate that waits", pipeline.Sequence{pipeline.Gate{Name: "g", Require: quick}}, []pipelinetest.Action{r1}, "gate g: waiting", "gate g: passing\ngate g: rejecting"},
@@ -113,7 +114,7 @@ func TestWhatAStorySees(t *testing.T) {
 		{"a condition that does not", pipeline.Sequence{pipeline.When{Name: "w", If: byHand, Do: work("a")}}, []pipelinetest.Action{r1}, "when w: not taken", "when w: taken\nstage a: succeeding\nstage a: failing"},
 		{"no items (R8a)", pipeline.Sequence{each(func(string) pipeline.Step { return work("a") })}, []pipelinetest.Action{r1}, "for-each regions: without items", "for-each regions: with items\nstage a: succeeding\nstage a: failing"},
 		{"items, each with a way to tidy up", pipeline.Sequence{each(func(string) pipeline.Step { return tidy })}, []pipelinetest.Action{
-			start(pipeline.Manual), pipelinetest.Stage{Run: "r1", Name: "a[us]"}.Fails("no"),
+			start(pipeline.Manual), pipelinetest.Stage{Run: "r1", Name: "a[eu]"}.Fails("no"),
 		}, "for-each regions: with items\nfinally c: after success\nfinally c: after failure\nstage a: succeeding\nstage a: failing\nstage c: succeeding\nstage d: succeeding", "for-each regions: without items\nstage c: failing\nstage d: failing"},
 
 		{"a way out (R5)", pipeline.Sequence{pipeline.OnFailure{Of: work("a"), Do: work("b")}}, []pipelinetest.Action{r1, a.Fails("no"), b.Fails("no")}, "way out b: taken\nstage a: failing\nstage b: failing", "stage a: succeeding\nstage b: succeeding"},
@@ -168,6 +169,24 @@ toy: stage c: never seen succeeding: accepted, and was seen or cannot be; take i
 	}
 	if gaps := got.Gaps(); len(gaps) != 2 || got.Err() == nil {
 		t.Errorf("Gaps = %v, Err = %v; want two, and an error", gaps, got.Err())
+	}
+}
+
+func TestWhatStandsInForAGateIsNotSeen(t *testing.T) {
+	both := gate.All(approval.Quorum{From: []string{"ann"}}, marketDay)
+	p := named(
+		pipeline.Gate{Name: "g", Require: both},
+		pipeline.Stage{Name: "a", Run: must, Environment: stage.Environment{Name: "live", Gates: []gate.Gate{marketDay}}},
+	)
+	var c pipelinetest.Coverage
+	pipelinetest.Run(t, pipelinetest.Story{
+		Pipelines: []pipeline.Pipeline{p}, Coverage: &c, Gates: map[string]gate.Gate{"g": gate.All(marketDay, officeHours), "live": officeHours},
+		Begin: monday, Script: []pipelinetest.Action{pipelinetest.Start("toy", pipeline.Trigger{Key: "r1"})},
+	})
+	for _, point := range c.Report(p).Points {
+		if strings.Contains(point.Of, ", ") && point.Stories > 0 {
+			t.Errorf("seen is %s %s; want nothing of a gate that was not asked", point.Of, point.What)
+		}
 	}
 }
 

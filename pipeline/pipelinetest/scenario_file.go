@@ -95,7 +95,7 @@ func (sc *scenario) tell(t Timeline) string {
 	rows := strings.SplitAfter(t.table(), "\n")
 	cue := 0
 	for _, line := range sc.lines() {
-		if cue > 0 && happened.MatchString(line) {
+		if happened.MatchString(line) {
 			continue
 		}
 		text.WriteString(line + "\n")

@@ -177,6 +177,9 @@ func TestAScriptInOrder(t *testing.T) {
 			}
 		})
 	}
+	if got := strings.Join(strings.Fields(play("> ann approves r1 release, 5m later; refused: not reached\n")), " "); !strings.Contains(got, "+5m r1 ann approves r1 release, refused") {
+		t.Errorf("the story goes\n%s\nwant what is refused told of its run", got)
+	}
 	if got := play("> ann cancels r2: no\n> ann cancels r3: no\n"); strings.Contains(got, "story.txt:12") {
 		t.Errorf("reported is %s\nwant the first line that never came alone, for the others wait for it", got)
 	}
