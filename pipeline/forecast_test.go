@@ -271,3 +271,19 @@ func TestHistoryIsTheMedianOfWhatWentWell(t *testing.T) {
 		t.Errorf("History (-want +got):\n%s", diff)
 	}
 }
+
+func TestForecastMakesUpWhatStagesGiveUnlessItIsTold(t *testing.T) {
+	p := stages(t,
+		pipeline.Stage{Name: "build", Produces: []string{"image"}, Gives: []string{"risk", "notes"}},
+		pipeline.When{Name: "risky", Do: pipeline.Stage{Name: "review", Run: untouched{t}}, If: func(_ context.Context, f pipeline.Facts) (bool, error) {
+			return string(f.Values["risk"]) == `"high"`, nil
+		}},
+		pipeline.Stage{Name: "release", Consumes: []string{"image"}, Takes: []string{"notes"}})
+	f, err := p.Forecast(t.Context(), pipeline.Trigger{Key: "r1"}, pipeline.Assume{At: thursday, Gives: map[string]any{"risk": "high"}})
+	if s, _ := f.Run.Step("review"); err != nil || f.Run.Status != pipeline.Succeeded || s.Status != pipeline.Succeeded {
+		t.Errorf("Forecast = %v, %v, with review %v; want it taken", f, err, s.Status)
+	}
+	if got := string(f.Run.Values["notes"]); got != `"notes of r1"` || f.Run.Artifacts["image"].Digest.IsZero() {
+		t.Errorf("notes are %s, image is %v; want both made up", got, f.Run.Artifacts["image"])
+	}
+}
