@@ -17,7 +17,7 @@ import (
 // with those that do not: the same happens, and a fault is as near.
 func TestForgetFindsTheSame(t *testing.T) {
 	smaller := 0
-	for seed := range uint64(300) {
+	for seed := range uint64(100) {
 		x := randomExploration(seed)
 		all := events(t, x)
 		if all.Fault == nil && !all.Complete {
