@@ -87,6 +87,7 @@ func (s *Store) lead(ctx context.Context, w *write) {
 	for _, o := range others {
 		o.turn <- false
 	}
+	s.send(ctx)
 	if err := s.rest(); err != nil {
 		s.kill(fmt.Errorf("%w: checkpoint failed: %w", journal.ErrClosed, err))
 	}
@@ -183,7 +184,14 @@ func (s *Store) work(group []*write) error {
 	if len(s.added) == 0 {
 		return nil
 	}
-	if err := s.witness.add(s.tip, s.added); err != nil {
+	err := s.witness.add(s.tip, s.added)
+	if err == nil {
+		err = s.sign()
+	}
+	if err == nil {
+		err = s.witness.turn()
+	}
+	if err != nil {
 		return fmt.Errorf("commit cannot be witnessed: %w", err)
 	}
 	return nil

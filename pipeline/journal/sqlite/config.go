@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 )
@@ -13,6 +14,20 @@ type Config struct {
 	// look for damage then, so that what is damaged can be read as far as it
 	// goes, and Verify can say where.
 	ReadOnly bool
+
+	// Key signs a checkpoint after every thousand events or so, and before a
+	// log of the witness is left for the next. The note is kept in the
+	// witness, and Verify checks those that are there. nil means there are
+	// none. The key has to be kept where who can change the store cannot
+	// read it.
+	Key ed25519.PrivateKey
+
+	// Sink is given each checkpoint that Key signs, to send it elsewhere. One
+	// caller of Append calls it when its events are acknowledged, and waits:
+	// it should take no longer than a caller can bear. If it fails, Log is
+	// told, and the next checkpoint says more. It is not called at once by
+	// several. nil means they stay here.
+	Sink func(ctx context.Context, note []byte) error
 
 	// Log is told of what a crash left and was set aside. nil means nobody
 	// is; Verify reports it too.

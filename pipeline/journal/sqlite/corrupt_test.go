@@ -266,7 +266,7 @@ func mutations(im image, step int) (all []mutation) {
 		}
 		every := step
 		if strings.HasSuffix(name, logSuffix) {
-			every = max(1, step/64)
+			every = max(1, step/48)
 		}
 		for i := 0; i < len(b); i += every {
 			change(fmt.Sprintf("bit %d of byte %d changed", (i/every)%8, i), func(b []byte) []byte {
@@ -275,7 +275,7 @@ func mutations(im image, step int) (all []mutation) {
 			})
 		}
 		for _, sector := range []int{512, 4096} {
-			for i := 0; i+sector <= len(b); i += sector * max(1, step/8) {
+			for i := 0; i+sector <= len(b); i += sector * max(1, step/4) {
 				change(fmt.Sprintf("%d bytes at %d zeroed", sector, i), func(b []byte) []byte {
 					clear(b[i : i+sector])
 					return b
@@ -295,7 +295,7 @@ func mutations(im image, step int) (all []mutation) {
 				}
 			}
 		}
-		for i := 0; i < len(b); i += every * 4 {
+		for i := 0; i < len(b); i += every * 8 {
 			change(fmt.Sprintf("cut to %d bytes", i), func(b []byte) []byte { return b[:i] })
 		}
 		all = append(all, mutation{name: name + ": removed", make: func(im image) { delete(im, name) }})

@@ -62,6 +62,7 @@ type Store struct {
 	tip     tip       // in the transaction
 	start   int64     // number of the first event that it adds
 	added   []entry   // of those that it adds
+	unsent  []byte    // the newest checkpoint that Config.Sink was not given
 	parked  bool      // a run has nothing to do since the last rest
 	rested  time.Time // when the WAL was moved last
 

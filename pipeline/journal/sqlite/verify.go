@@ -87,7 +87,7 @@ func (v *verifier) snapshot() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, look := range []func() error{v.pages, v.schema, v.witness, v.names, v.events, v.unmatched, v.ends, v.met} {
+	for _, look := range []func() error{v.pages, v.schema, v.witness, v.names, v.events, v.unmatched, v.signatures, v.ends, v.met} {
 		err := look()
 		if damaged(err) {
 			err = v.unreadable(err)

@@ -18,9 +18,9 @@ type walk struct {
 
 	base    tip // with which the first log begins
 	at      int64
-	entries []entry // of the events after at that are read
-	notes   []string
-	torn    string // what a crash left at the end; empty if nothing
+	entries []entry  // of the events after at that are read
+	notes   []record // the checkpoints
+	torn    string   // what a crash left at the end; empty if nothing
 	reader  logReader
 }
 

@@ -186,14 +186,16 @@ func (w *witness) add(t tip, entries []entry) error {
 			return err
 		}
 	}
-	if err := w.put(&record{kind: commits, tip: t, entries: entries}); err != nil {
-		return err
-	}
-	if w.size < w.limit {
+	return w.put(&record{kind: commits, tip: t, entries: entries})
+}
+
+// turn ends a log that is long enough. The next one begins with the next commit.
+func (w *witness) turn() error {
+	if w.full || w.size < w.limit {
 		return nil
 	}
 	w.full = true
-	return w.put(&record{kind: full, tip: t})
+	return w.put(&record{kind: full, tip: w.tip})
 }
 
 // catchUp reads what other processes have added to the log since, and goes on
@@ -327,8 +329,8 @@ type logReader struct {
 
 	whole  int64
 	full   bool
-	signed int64 // tip.seq of the last checkpoint
-	notes  []string
+	signed int64    // tip.seq of the last checkpoint
+	notes  []record // the checkpoints
 }
 
 // read reads the next lines. What is left of a last line is no error:
@@ -350,7 +352,7 @@ func (l *logReader) read(b []byte, add func([]entry)) (err error) {
 		l.tip, l.full = r.tip, r.kind == full
 		if r.kind == checkpoint {
 			l.signed = r.tip.seq
-			l.notes = append(l.notes, r.note)
+			l.notes = append(l.notes, *r)
 		}
 		if add != nil {
 			add(r.entries)
