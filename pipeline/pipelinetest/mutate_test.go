@@ -228,3 +228,32 @@ func TestHooksOfOnesOwnHaveMutants(t *testing.T) {
 		}
 	}
 }
+
+func TestAHalfBakeIsABake(t *testing.T) {
+	short, whole := watch(time.Minute, time.Minute), watch(time.Hour, time.Minute)
+	whole.MinSamples = 60 // more than half an hour has
+	for _, w := range []bake.Watch{short, whole} {
+		got := whats(pipelinetest.Mutation{Pipeline: named(pipeline.Stage{Name: "bake", Run: w})}.Mutants().Mutants)
+		if !slices.ContainsFunc(got, func(what string) bool { return strings.HasPrefix(what, "stage bake: bakes for 30") }) {
+			t.Errorf("mutants of %s are %q; want one that bakes for half the time", w.Describe(), got)
+		}
+	}
+}
+
+// What a freeze is made of is dropped only if that makes the freeze shorter.
+func TestNoMutantFreezesForLonger(t *testing.T) {
+	first := window.Dates{Zone: "UTC", Spans: []window.Span{{From: "2027-03-01", To: "2027-03-09"}}}
+	office := window.Weekly{Zone: "UTC", Days: window.Weekdays}
+	for _, tt := range []struct {
+		freeze window.Window
+		want   bool // a part is dropped
+	}{
+		{window.All(first, office), false}, // is in force where both are
+		{window.Any(first, office), true},
+	} {
+		got := whats(pipelinetest.Mutation{Pipeline: named(pipeline.Gate{Name: "go", Require: window.Outside(tt.freeze)}, work("a"))}.Mutants().Mutants)
+		if dropped := slices.Contains(got, "gate go: Mon-Fri 00:00-24:00 UTC does not count"); dropped != tt.want {
+			t.Errorf("a freeze %s has a mutant without office hours: %t; want %t in %q", window.Describe(tt.freeze), dropped, tt.want, got)
+		}
+	}
+}
