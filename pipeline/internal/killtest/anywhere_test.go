@@ -170,7 +170,7 @@ func (p *play) act(ctx context.Context) {
 		switch x := p.people.desk(); {
 		case x == nil:
 		case one.ID == "":
-			x.Start(ctx, "delivery", pipeline.Trigger{Key: "one", Actor: "zoe"})
+			x.Start(ctx, "delivery", pipeline.Trigger{Key: "one", Cause: pipeline.Promotion, Actor: "zoe"})
 		case !deploy.Started.IsZero() && fix.ID == "":
 			x.Start(ctx, "hotfix", pipeline.Trigger{Key: "fix", Actor: "zoe", Artifacts: artifact.Set{"image": image("image", "fix")}})
 		case one.Status == pipeline.Failed && fix.Status.Done():
@@ -218,6 +218,7 @@ func (p *play) judge(out *story) error {
 		for k := range e.History {
 			e.History[k].Began, e.History[k].Left = time.Time{}, time.Time{}
 		}
+		e.Release = pipeline.Visitor{Run: e.Release.Run}
 		out.envs[name] = e
 		errs = append(errs, err, rising(p.store, "env/"+name))
 	}

@@ -127,7 +127,7 @@ func (c *crowd) work(ctx context.Context, enough func() bool, ended <-chan struc
 	for {
 		for len(open) < 4 && !enough() {
 			id := fmt.Sprintf("run-%d", len(c.runs)+1)
-			if _, err := c.x.Start(ctx, "delivery", pipeline.Trigger{Key: id, Actor: "zoe"}); err != nil {
+			if _, err := c.x.Start(ctx, "delivery", pipeline.Trigger{Key: id, Cause: pipeline.Promotion, Actor: "zoe"}); err != nil {
 				return
 			}
 			c.runs, open = append(c.runs, id), append(open, id)
