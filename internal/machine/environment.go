@@ -228,13 +228,25 @@ func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []j
 	if other != e.Holder {
 		why = "run " + other.Run + " is next"
 	}
-	if ev, news := m.Stays(i, journal.Wait{For: "environment", Text: why}, now); news {
+	wait := journal.Wait{For: "environment", Text: why}
+	queues := e.waits(m.Run) < 0
+	if ev, news := m.Stays(i, wait, now); news {
 		run = append(run, ev)
+	} else if queues { // no event of e without one of the run, which fences it (J4)
+		run = append(run, m.event(journal.Waiting, i, now, &wait))
 	}
-	if e.waits(m.Run) < 0 {
+	if queues {
 		env = append(env, journal.Event{Time: now, Kind: journal.Queued, By: m.Run, Data: &journal.Arrival{Started: m.Begun}})
 	}
 	return run, env
+}
+
+// Barred reports whether stage i, which waits for e, would go on doing so. That the
+// gates of e let it begin is then not worth recording.
+func (m *Machine) Barred(i int32, e *Environment) bool {
+	n := m.node(i)
+	other, yields := e.before(Visitor{Run: m.Run, Started: m.Begun}, n.Newest && !n.Urgent)
+	return e.waits(m.Run) >= 0 && other.Run != "" && !yields
 }
 
 // outdated reports whether run me would replace a newer release in e: one of the

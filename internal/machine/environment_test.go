@@ -220,3 +220,21 @@ func TestWithout(t *testing.T) {
 		}
 	}
 }
+
+// An event of an environment comes with one of the run, or an executor that lost
+// the run could have it queue again after it has ended.
+func TestNoRunQueuesWithoutAnEventOfItsOwn(t *testing.T) { // J4, E2
+	w := newWorld(must(t, "a{env=prod}"))
+	w.visit("other", "enters", "prod")
+	w.pull()
+	if w.env("prod").waits("run-1") < 0 {
+		t.Fatal("the run does not wait for prod")
+	}
+	w.visit("run-1", "quits", "prod") // as another executor had it do
+	w.m.Unlock("prod")
+	i, _ := w.m.Find("a")
+	run, env := w.m.Entering(i, w.env("prod"), w.now)
+	if len(env) != 1 || len(run) != 1 {
+		t.Errorf("Entering = %d events of the run and %d of prod; want one of each", len(run), len(env))
+	}
+}
