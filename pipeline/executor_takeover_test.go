@@ -372,3 +372,27 @@ func TestARunOfTheOverlapCanBeAdoptedOnceTheOldExecutorIsGone(t *testing.T) { //
 		wantStep(t, young, "one", "more", pipeline.Succeeded)
 	})
 }
+
+// Executors that look at a run which waits write nothing, or each would have the
+// others look for ever.
+func TestExecutorsDoNotKeepEachOtherBusyWithARunThatWaits(t *testing.T) { // J4, I21
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		guarded := stage.Environment{Name: "production", Gates: []gate.Gate{gate.Func(func(context.Context, gate.Request) (gate.Decision, error) {
+			return gate.Passf("fine"), nil
+		})}}
+		a, b := over(store, deploy("deploy", time.Hour, guarded)), over(store, deploy("deploy", time.Hour, guarded))
+		serve(t, a)
+		serve(t, b)
+		start(t, a, "one")
+		pass(time.Minute)
+		start(t, a, "two")
+		pass(30 * time.Minute)
+		events, _ := store.Events(t.Context(), "two", 0)
+		if len(events) > 6 {
+			t.Errorf("%d events say that the run waits; want a few", len(events))
+		}
+		pass(3 * time.Hour)
+		wantRun(t, a, "two", pipeline.Succeeded)
+	})
+}

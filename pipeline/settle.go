@@ -50,6 +50,12 @@ func (r *live) settle(t *task, now time.Time) error {
 	if t.err != nil {
 		r.errs(i)
 	}
+	if t.do == machine.Permit && t.err == nil && t.decision.Verdict == gate.Passed && m.Queues(i) {
+		e, err := r.environment(m.Node(i).Environment)
+		if err != nil || m.Barred(i, e.env) {
+			return err // or executors would tell each other the same for ever
+		}
+	}
 	at := m.AskAgain(i, t.decision, t.err, now)
 	if e, news := m.Decided(i, t.decision, t.err, t.req.Subject, now); news {
 		if err := r.emit(e); err != nil {
