@@ -55,8 +55,14 @@ func TestServeEndsWithItsInput(t *testing.T) {
 	if !ok {
 		t.Fatalf("first line is %q; want where it listens", line)
 	}
-	if r, err := http.Get(url + "/healthz"); err != nil || r.StatusCode != 200 {
-		t.Errorf("GET /healthz = %v, %v; want 200", r, err)
+	r, err := http.Get(url + "/healthz")
+	if err != nil {
+		t.Fatalf("GET /healthz = %v; want 200", err)
+	}
+	r.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	if r.StatusCode != 200 {
+		t.Errorf("GET /healthz = %s; want 200", r.Status)
 	}
 	parent.Close()
 	if err := <-ended; err != nil {
