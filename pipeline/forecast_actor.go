@@ -43,22 +43,16 @@ func (r *actor) mark(i int32) *mark {
 
 // note keeps what a forecast has to remember of an event.
 func (r *actor) note(e *journal.Event) {
-	switch d := e.Data.(type) {
-	case *journal.Call:
-		c := r.calls[e.Step]
-		if c.attempt != d.Attempt {
-			c = call{attempt: d.Attempt, first: e.Time}
-		}
-		c.last = e.Time
-		r.calls[e.Step] = c
-		return
-	case *journal.Pause:
+	d, ok := e.Data.(*journal.Call)
+	if !ok {
 		return
 	}
-	switch e.Kind {
-	case journal.Done, journal.Failed, journal.Erred, journal.Held:
-		delete(r.calls, e.Step) // the next one begins anew, perhaps with the same attempt
+	c := r.calls[e.Step]
+	if c.attempt != d.Attempt {
+		c = call{attempt: d.Attempt, first: e.Time}
 	}
+	c.last = e.Time
+	r.calls[e.Step] = c
 }
 
 // parked reports whether the run stays where it is, and why.
