@@ -211,11 +211,7 @@ func (e *Environment) Next() []string {
 // nothing new.
 func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []journal.Event) {
 	n := m.node(i)
-	me := Visitor{Run: m.Run, Started: m.Begun}
-	other, yields := e.before(me, n.Newest && !n.Urgent)
-	if !n.Urgent && m.outdated(me, e) {
-		other, yields = e.Release, true
-	}
+	other, yields := m.rival(n, e)
 	switch {
 	case yields:
 		return []journal.Event{{Time: now, Kind: journal.Superseded, Epoch: m.Epoch, Data: &journal.Successor{Run: other.Run}}}, nil
@@ -244,9 +240,18 @@ func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []j
 // Barred reports whether stage i, which waits for e, would go on doing so. That the
 // gates of e let it begin is then not worth recording.
 func (m *Machine) Barred(i int32, e *Environment) bool {
-	n := m.node(i)
-	other, yields := e.before(Visitor{Run: m.Run, Started: m.Begun}, n.Newest && !n.Urgent)
+	other, yields := m.rival(m.node(i), e)
 	return e.waits(m.Run) >= 0 && other.Run != "" && !yields
+}
+
+// rival returns who keeps stage n out of e, or a zero Visitor, and whether the run
+// gives way to it for good (E1, E2, E6).
+func (m *Machine) rival(n *Node, e *Environment) (other Visitor, yields bool) {
+	me := Visitor{Run: m.Run, Started: m.Begun}
+	if !n.Urgent && m.outdated(me, e) {
+		return e.Release, true
+	}
+	return e.before(me, n.Newest && !n.Urgent)
 }
 
 // outdated reports whether run me would replace a newer release in e: one of the
