@@ -100,7 +100,7 @@ func TestNoCorruptionIsSilent(t *testing.T) {
 		}
 		step := 1
 		if want > 0 {
-			step = max(1, size*len(states)/want)
+			step = max(1, 2*size*len(states)/want) // half of them; the rest are of the witness and of sectors
 		}
 		for _, m := range mutations(im, step) {
 			try(im, m)

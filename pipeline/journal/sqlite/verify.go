@@ -254,6 +254,9 @@ func (v *verifier) ends() error {
 		ended, _ := row[2].(int64)
 		hash, _ := row[3].([]byte)
 		j := v.journals[id]
+		if j == nil { // the table was damaged before its row was reached
+			j = &chapterEnd{name: fmt.Sprintf("number %d", id)}
+		}
 		v.report.Journals++
 		wrong := func(got, want string) error {
 			return v.found(&journal.Damage{Journal: j.name, Event: -1, Where: v.store.path, Got: got, Want: want})
