@@ -97,6 +97,10 @@ func (m *Machine) status(i int32) Status {
 		return Waiting
 	case erred:
 		return Errored
+	case unknown:
+		if s.more != nil && s.more.waits != "" { // to be observed or called again
+			return Waiting
+		}
 	}
 	return Running
 }
