@@ -9,6 +9,7 @@ import (
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
 )
 
 func must(t testing.TB, text string) *spec {
@@ -214,5 +215,20 @@ func TestAJournalOfTwoAdoptionsCanBeFolded(t *testing.T) { // R2, J7
 	}, func(_ string, d artifact.Digest) *Program { return programs[d] })
 	if err != nil {
 		t.Errorf("Fold = %v; want nil, for each event was recorded from the fold of those before", err)
+	}
+}
+
+// What is waited for under a new definition is waited for as much less as the clock
+// was set back before it was adopted.
+func TestAnAdoptionKnowsThatTheClockWasSetBack(t *testing.T) { // R2, I20
+	w := newWorld(must(t, "seq(a, b)"))
+	w.pull()
+	w.settle("a", stage.Output{Again: 20 * time.Minute}, nil, "")
+	w.now = w.now.AddDate(-1, 0, 0)
+	w.claim("x2")
+	w.adopt(must(t, "seq(a, c, b)"))
+	w.pull()
+	if at := w.m.Next(); at.Sub(w.now) > 20*time.Minute {
+		t.Errorf("a is called again at %v, in %v; want in 20 minutes", at, at.Sub(w.now))
 	}
 }

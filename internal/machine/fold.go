@@ -72,6 +72,8 @@ func (m *Machine) adopt(p *Program, t time.Time) *Machine {
 	to.Owner, to.Epoch, to.Status = m.Owner, m.Epoch, m.Status
 	to.Artifacts, to.Values = maps.Clone(m.Artifacts), maps.Clone(m.Values)
 	to.overridden, to.votes, to.redone = slices.Clone(m.overridden), maps.Clone(m.votes), slices.Clone(m.redone)
+	to.latest, to.behind = m.latest, m.behind
+	to.turn(t)
 	to.carried, to.used = make(map[string]carried, len(m.names)), map[int32]bool{}
 	for name, i := range m.names {
 		to.carried[name] = carried{m.states[i], m.node(i).Kind}
@@ -128,7 +130,7 @@ func (m *Machine) resume(i int32, t time.Time) bool {
 	}
 	s.since, s.started, s.reason, s.polled = c.since, c.started, c.reason, c.polled
 	if x := c.more; x != nil {
-		s.more = &more{waits: x.waits, recheck: x.recheck, state: x.state, votes: x.votes, subject: x.subject, stack: x.stack, tries: x.tries, take: x.take}
+		s.more = &more{waits: x.waits, recheck: x.recheck, state: x.state, votes: x.votes, subject: x.subject, stack: x.stack, tries: x.tries, take: x.take, behind: x.behind}
 	}
 	if c.begun {
 		m.begin(i)
