@@ -1,0 +1,131 @@
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// A disk is what the processes share: journals, and who is alive. What was
+// acknowledged is on it. Of what was not, an append is lost, or there, or it
+// gets there later unless something else does before.
+type disk struct {
+	w        *world
+	journals map[string]*paper
+	order    []string // names, in the order of their first events
+	grown    []string // names, in the order of all appends
+	pending  []pending
+	leases   map[string]time.Time
+}
+
+type paper struct {
+	events []journal.Event
+	by     []*process // that wrote each event; nil for people
+}
+
+// A pending append was not acknowledged, and is not there yet.
+type pending struct {
+	at      time.Time
+	by      *process
+	batches []journal.Batch
+}
+
+var errIO = errors.New("input/output error")
+
+func newDisk(w *world) *disk {
+	return &disk{w: w, journals: map[string]*paper{}, leases: map[string]time.Time{}}
+}
+
+// append adds the batches as a [journal.Store] does, for a process or, if it is
+// nil, for people. Fate is what goes wrong.
+func (d *disk) append(by *process, fate fate, batches []journal.Batch) error {
+	if err := journal.Check(batches); err != nil {
+		return err
+	}
+	kept := make([]journal.Batch, len(batches))
+	for i, b := range batches {
+		b.Events = append([]journal.Event(nil), b.Events...)
+		kept[i] = b
+	}
+	switch fate {
+	case lost:
+		return errIO
+	case late:
+		d.pending = append(d.pending, pending{d.w.now.Add(d.w.upTo(20 * time.Second)), by, kept})
+		return errIO
+	}
+	if err := d.fits(kept); err != nil {
+		return err
+	}
+	d.add(by, kept)
+	if fate == stored {
+		return errIO
+	}
+	return nil
+}
+
+func (d *disk) fits(batches []journal.Batch) error {
+	for _, b := range batches {
+		if n := d.length(b.Journal); n != b.Length {
+			return fmt.Errorf("%q has %d events, not %d: %w", b.Journal, n, b.Length, journal.ErrConflict)
+		}
+	}
+	return nil
+}
+
+func (d *disk) length(name string) int {
+	if j := d.journals[name]; j != nil {
+		return len(j.events)
+	}
+	return 0
+}
+
+func (d *disk) add(by *process, batches []journal.Batch) {
+	for _, b := range batches {
+		j := d.journals[b.Journal]
+		if j == nil {
+			j = new(paper)
+			d.journals[b.Journal] = j
+			d.order = append(d.order, b.Journal)
+		}
+		j.events = append(j.events, b.Events...)
+		for range b.Events {
+			j.by = append(j.by, by)
+		}
+		d.grown = append(d.grown, b.Journal)
+	}
+	d.w.audit.appended(by, batches)
+}
+
+// events returns a journal from event number from.
+func (d *disk) events(name string, from int) []journal.Event {
+	if j := d.journals[name]; j != nil && from < len(j.events) {
+		return j.events[from:len(j.events):len(j.events)]
+	}
+	return nil
+}
+
+// arrive has pending appends get there whose time has come; with all, those
+// that chance keeps, as after a crash of the machine.
+func (d *disk) arrive(all bool) {
+	rest := d.pending[:0]
+	for _, p := range d.pending {
+		switch {
+		case !all && p.at.After(d.w.now):
+			rest = append(rest, p)
+		case all && d.w.is(50), d.fits(p.batches) != nil:
+			d.w.count.lost++
+		default:
+			d.w.say(nil, "an append that was not acknowledged gets there")
+			d.add(p.by, p.batches)
+		}
+	}
+	d.pending = rest
+}
+
+// renew and alive are those of a [journal.Leaser].
+func (d *disk) renew(owner string, until time.Time) { d.leases[owner] = until }
+
+func (d *disk) alive(owner string, now time.Time) bool { return now.Before(d.leases[owner]) }
