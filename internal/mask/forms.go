@@ -1,0 +1,179 @@
+package mask
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// forms returns the texts in which value is looked for.
+func forms(value string) []string {
+	var all []string
+	add := func(shortest int, form string) {
+		if len(form) >= shortest {
+			all = append(all, form)
+		}
+	}
+	for i, part := range parts(value) {
+		shortest := least
+		if i > 1 {
+			shortest = leastPart
+		}
+		if len(part) < shortest {
+			continue
+		}
+		for _, form := range slices.Concat(texts(part), numbers(part), inBase64(part)) {
+			add(shortest, form)
+		}
+		for _, form := range amidBase64(part) {
+			add(leastPart, form)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// parts returns value, value as it is in a file or a variable that ends with a
+// line, and its lines.
+func parts(value string) []string {
+	all := []string{value, strings.TrimSpace(value)}
+	if !strings.Contains(all[1], "\n") {
+		return all
+	}
+	for line := range strings.Lines(value) {
+		all = append(all, strings.TrimSpace(line))
+	}
+	return append(all, strings.ReplaceAll(value, "\n", "\r\n"))
+}
+
+// texts returns value as it is, in each kind of quotes, and in two kinds one in
+// the other.
+func texts(value string) []string {
+	return quoted(quoted([]string{value}))
+}
+
+// quoted returns values as they are and in each kind of quotes, none twice.
+func quoted(values []string) []string {
+	all := slices.Clone(values)
+	for _, v := range values {
+		for _, quote := range quotes {
+			all = append(all, quote(v))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+var quotes = []func(string) string{
+	inJSON,
+	func(s string) string { return htmlInJSON.Replace(inJSON(s)) },
+	func(s string) string { return asciiInJSON(htmlInJSON.Replace(inJSON(s))) },
+	func(s string) string {
+		return strings.ReplaceAll(asciiInJSON(htmlInJSON.Replace(inJSON(s))), "/", `\/`)
+	},
+	func(s string) string { return unquoted(strconv.Quote(s)) },
+	func(s string) string { return unquoted(strconv.QuoteToASCII(s)) },
+	html.EscapeString,
+	func(s string) string { return quotesInHTML.Replace(html.EscapeString(s)) },
+	url.QueryEscape,
+	url.PathEscape,
+	component,
+	func(s string) string { return lower.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower) },
+	func(s string) string { return lower.ReplaceAllStringFunc(component(s), strings.ToLower) },
+	func(s string) string { return strings.ReplaceAll(s, "'", `'\''`) },
+	func(s string) string { return strings.ReplaceAll(s, "'", `'"'"'`) },
+	func(s string) string { return special.ReplaceAllString(s, `\$0`) },
+	func(s string) string { return inDouble.ReplaceAllString(s, `\$0`) },
+}
+
+var (
+	htmlInJSON   = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&") // what encoding/json escapes, and few others do
+	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
+	lower        = regexp.MustCompile(`%..`)
+	special      = regexp.MustCompile("[^\\pL\\pN\\n_./:=@%+,-]") // what bash's printf %q puts a backslash before
+	inDouble     = regexp.MustCompile("[\"$`\\\\!]")
+)
+
+func unquoted(s string) string { return s[1 : len(s)-1] }
+
+func inJSON(s string) string {
+	b, _ := json.Marshal(s) // a string has a JSON form
+	return unquoted(string(b))
+}
+
+// asciiInJSON escapes what is not ASCII, as Python does.
+func asciiInJSON(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < 0x80 {
+			b.WriteRune(r)
+			continue
+		}
+		for _, u := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, u)
+		}
+	}
+	return b.String()
+}
+
+// component escapes as encodeURIComponent of JavaScript does.
+func component(s string) string {
+	return marks.Replace(url.QueryEscape(s))
+}
+
+var marks = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+
+// numbers returns the bytes of value as numbers.
+func numbers(value string) []string {
+	b := []byte(value)
+	decimal := unquoted(fmt.Sprint(b))
+	all := []string{
+		hex.EncodeToString(b), fmt.Sprintf("%X", b), fmt.Sprintf("% x", b), fmt.Sprintf("% X", b),
+		decimal, strings.ReplaceAll(decimal, " ", ","), strings.ReplaceAll(decimal, " ", ", "),
+	}
+	goSyntax := bytes.TrimPrefix(fmt.Appendf(nil, "%#v", b), []byte("[]byte{"))
+	return append(all, string(bytes.TrimSuffix(goSyntax, []byte("}"))))
+}
+
+// inBase64 returns value in base64.
+func inBase64(value string) []string {
+	var all []string
+	for _, e := range alphabets {
+		alone := e.EncodeToString([]byte(value))
+		all = append(all, alone, strings.TrimRight(alone, "="), url.QueryEscape(alone))
+		for _, width := range []int{64, 76} { // of lines: PEM, and MIME (RFC 2045, section 6.8)
+			for line := range slices.Chunk([]byte(alone), width) {
+				if len(line) >= leastPart {
+					all = append(all, string(line))
+				}
+			}
+		}
+	}
+	return all
+}
+
+var alphabets = []*base64.Encoding{base64.StdEncoding, base64.URLEncoding}
+
+// amidBase64 returns what is seen of value in something longer in base64. It
+// begins at one of three places in a group there, and the characters at its ends
+// are those of its neighbours too.
+func amidBase64(value string) []string {
+	var all []string
+	for _, e := range alphabets {
+		for before := range 3 {
+			text := e.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, before), value...))
+			from, to := (before*8+5)/6, (before+len(value))*8/6
+			all = append(all, text[from:to])
+		}
+	}
+	return all
+}
