@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/internal/mask"
 	"github.com/penstock/penstock/stage"
 )
 
@@ -162,11 +163,12 @@ func (c Command) run(ctx context.Context, in stage.Input) (stage.Output, error) 
 	if err := d.fetch(ctx, c.Store, c.Fetch, in.Artifacts); err != nil {
 		return stage.Output{}, err
 	}
-	env, err := c.environ(ctx, in, d)
+	hidden := new(mask.Mask)
+	env, err := c.environ(ctx, in, d, hidden)
 	if err != nil {
 		return stage.Output{}, err
 	}
-	said, err := c.execute(ctx, in.Log(), env, d)
+	said, err := c.execute(ctx, in.Log(), env, d, hidden)
 	if err != nil {
 		return stage.Output{}, err
 	}

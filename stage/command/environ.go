@@ -11,13 +11,15 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/penstock/penstock/internal/mask"
 	"github.com/penstock/penstock/stage"
 )
 
 const prefix = "PENSTOCK_"
 
-// environ returns the environment of the program.
-func (c Command) environ(ctx context.Context, in stage.Input, d desk) ([]string, error) {
+// environ returns the environment of the program, and has the secrets in it
+// hidden.
+func (c Command) environ(ctx context.Context, in stage.Input, d desk, hidden *mask.Mask) ([]string, error) {
 	span := spanOf(ctx)
 	var env []string
 	if !c.Clean {
@@ -29,6 +31,7 @@ func (c Command) environ(ctx context.Context, in stage.Input, d desk) ([]string,
 		if err != nil {
 			return nil, err
 		}
+		hidden.Add(c.Secrets[name], value)
 		env = append(env, name+"="+value)
 	}
 	told, err := tell(in, d)

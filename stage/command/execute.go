@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/penstock/penstock/internal/mask"
 	"github.com/penstock/penstock/stage"
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 // execute runs the program to its end, and that of its tree.
-func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d desk) (*printed, error) {
+func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d desk, hidden *mask.Mask) (*printed, error) {
 	said := &printed{log: log}
 	stdin, err := d.input(c.Stdin)
 	if err != nil {
@@ -64,7 +65,9 @@ func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d 
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
-		io.Copy(said, out)
+		w := mask.Writer{To: said, Mask: hidden} // before lines are broken and cut (J8)
+		io.Copy(&w, out)
+		w.Flush()
 		said.finish()
 	}()
 	strayed := t.adopt()

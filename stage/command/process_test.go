@@ -274,19 +274,19 @@ func TestCommandHasTheEnvironmentItShould(t *testing.T) {
 	}
 	ctx := baggage.ContextWithBaggage(trace.ContextWithSpanContext(t.Context(), span), bag)
 	c := command.Command{
-		Argv:    []string{"sh", "-c", `echo "$OUTER|$MINE|$TOKEN|$PENSTOCK_PARAM_OUTER|$PENSTOCK_KEY|$TRACEPARENT|$TRACESTATE|$BAGGAGE"`},
+		Argv:    []string{"sh", "-c", `echo "$OUTER|$MINE|${#TOKEN}|$PENSTOCK_PARAM_OUTER|$PENSTOCK_KEY|$TRACEPARENT|$TRACESTATE|$BAGGAGE"`},
 		Env:     []string{"MINE=mine"},
 		Secrets: map[string]string{"TOKEN": "registry-token"},
 	}
 	in := stage.Input{Key: "run-1/x", Secrets: func(_ context.Context, name string) (string, error) { return "the " + name, nil }}
 
 	out, err := c.Run(ctx, in)
-	if want := "outer|mine|the registry-token||run-1/x|00-01000000000000000000000000000000-0200000000000000-01||release=v2"; err != nil || out.Summary != want {
+	if want := "outer|mine|18||run-1/x|00-01000000000000000000000000000000-0200000000000000-01||release=v2"; err != nil || out.Summary != want {
 		t.Errorf("environment %q, %v; want %q", out.Summary, err, want)
 	}
 	c.Clean = true
 	out, err = c.Run(t.Context(), in)
-	if want := "|mine|the registry-token||run-1/x|||"; err != nil || out.Summary != want {
+	if want := "|mine|18||run-1/x|||"; err != nil || out.Summary != want {
 		t.Errorf("clean environment %q, %v; want %q", out.Summary, err, want)
 	}
 	in.Secrets = nil
