@@ -17,6 +17,7 @@ import (
 
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/internal/mask"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -44,8 +45,13 @@ type Executor struct {
 	// program that needs no Diff is half a megabyte smaller.
 	Compare func(old, new Pipeline) Changes
 
-	// Secrets looks up a secret for a stage that asks for it with
-	// [stage.Input.Secret]; nil means there are none.
+	// Secrets looks up a secret, of at most 64 KiB, for a stage that asks for
+	// it with [stage.Input.Secret]; nil means there are none.
+	//
+	// From then on the secret is hidden in what stages say and log, also in
+	// base64, in JSON and the like, and a stage that returns it as a value or
+	// state has failed. Secrets of fewer than 4 bytes are not hidden. What a
+	// stage itself writes elsewhere, such as to a span, is its own affair.
 	Secrets func(ctx context.Context, name string) (string, error)
 
 	Log            *slog.Logger         // nil means slog.Default()
@@ -57,6 +63,7 @@ type Executor struct {
 	current map[string]*definition          // by name of pipeline
 	known   map[artifact.Digest]*definition // those and the former ones
 	meter   meter
+	masked  mask.Mask // what Secrets returned
 
 	mu     sync.Mutex
 	server *server // while Serve runs
@@ -114,6 +121,7 @@ func (x *Executor) init() error {
 		if x.Lease == 0 {
 			x.Lease = 15 * time.Second
 		}
+		x.masked.Most = maxSecrets
 		x.current, x.known = map[string]*definition{}, map[artifact.Digest]*definition{}
 		var errs *multierror.Error
 		errs = multierror.Append(errs, x.check())

@@ -120,7 +120,7 @@ func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
 	in.Started, in.State = m.Started(t.node)
 	in.Logger = r.s.x.Log
 	if r.s.x.Secrets != nil {
-		t.secrets = &secrets{resolve: r.s.x.Secrets}
+		t.secrets = &secrets{resolve: r.s.x.Secrets, mask: &r.s.x.masked}
 		in.Secrets = t.secrets.get
 		in.Logger = slog.New(maskedLog{r.s.x.Log.Handler(), t.secrets})
 	}
@@ -218,9 +218,9 @@ func (t *task) finish() (next *task) {
 	switch {
 	case t.secrets == nil:
 	case t.asking == nil:
-		t.out, t.err = t.secrets.mask(t.out, t.err)
+		t.clean(&t.out)
 	default:
-		t.seen.Output, t.err = t.secrets.mask(t.seen.Output, t.err)
+		t.clean(&t.seen.Output)
 	}
 	r.mu.Lock()
 	t.returned = true

@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/stage"
@@ -20,7 +23,10 @@ func (t *task) plain() {
 	if t.asking != nil {
 		out = &t.seen.Output
 	}
-	out.Values = inJSON(out.Values)
+	var err error
+	if out.Values, err = inJSON(out.Values); err != nil {
+		t.err = cmp.Or(t.err, stage.Failf("%v", err))
+	}
 	if out.Live == nil {
 		return
 	}
@@ -52,20 +58,20 @@ type worded struct {
 func (e *worded) Error() string { return e.text }
 func (e *worded) Unwrap() error { return e.kind }
 
-// inJSON returns values in their JSON form. One that has none is kept as it is,
-// for the machine to say so.
-func inJSON(values map[string]any) map[string]any {
+// inJSON returns values in their JSON form.
+func inJSON(values map[string]any) (map[string]any, error) {
 	if len(values) == 0 {
-		return values
+		return values, nil
 	}
 	out := make(map[string]any, len(values))
-	for name, v := range values {
-		out[name] = v
-		if b, err := json.Marshal(v); err == nil {
-			out[name] = json.RawMessage(b)
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		b, err := json.Marshal(values[name])
+		if err != nil {
+			return nil, fmt.Errorf("value %q has no JSON form: %v", name, err)
 		}
+		out[name] = json.RawMessage(b)
 	}
-	return out
+	return out, nil
 }
 
 // decide asks g. An answer that is to be asked for again at once, for ever, is

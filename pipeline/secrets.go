@@ -1,89 +1,124 @@
 package pipeline
 
 import (
-	"cmp"
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
+	"github.com/penstock/penstock/internal/mask"
 	"github.com/penstock/penstock/stage"
 )
 
+// Bounds of secrets.
+const (
+	maxSecret  = 64 << 10 // bytes of one
+	maxSecrets = 100      // that calls of an executor know of each other
+)
+
 // secrets looks secrets up for one call, and keeps them out of what it records
-// and logs (J8).
+// and logs (J8). What other calls were given is hidden too, for a client that was
+// made with a secret may be used again.
 type secrets struct {
 	resolve func(ctx context.Context, name string) (string, error)
+	mask    *mask.Mask // of all calls of the executor
 
-	mu   sync.Mutex
-	seen []secret // longest first, for one may be in another
+	mu    sync.Mutex
+	given map[string]string // to this call: names by value
 }
-
-// A secret is one that the hook was given.
-type secret struct{ name, value string }
 
 func (s *secrets) get(ctx context.Context, name string) (string, error) {
 	v, err := s.resolve(ctx, name)
-	if err == nil && len(v) > 3 { // shorter ones would be found everywhere
-		s.mu.Lock()
-		s.seen = append(s.seen, secret{name, v})
-		slices.SortStableFunc(s.seen, func(a, b secret) int { return cmp.Compare(len(b.value), len(a.value)) })
-		s.mu.Unlock()
+	if err != nil {
+		return "", err
 	}
-	return v, err
+	if len(v) > maxSecret {
+		return "", fmt.Errorf("%d bytes; want at most %d", len(v), maxSecret)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.given == nil {
+		s.given = map[string]string{}
+	}
+	s.given[v] = name
+	s.mask.Add(name, v)
+	return v, nil
+}
+
+// remember has what was given to this call hidden, though others may have been
+// given much since.
+func (s *secrets) remember() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for v, name := range s.given {
+		s.mask.Add(name, v)
+	}
 }
 
 // hide returns text with the names of secrets in their place.
 func (s *secrets) hide(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.seen {
-		text = strings.ReplaceAll(text, x.value, "[secret "+x.name+"]")
-	}
-	return text
+	s.remember()
+	return s.mask.Text(text)
 }
 
-// in returns the name of a secret in text, which may be JSON, or "".
+// in returns the name of a secret in text, or "".
 func (s *secrets) in(text string) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, x := range s.seen {
-		quoted, _ := json.Marshal(x.value) // a string has a JSON form
-		if strings.Contains(text, x.value) || strings.Contains(text, string(quoted[1:len(quoted)-1])) {
-			return x.name
+	s.remember()
+	name, _ := s.mask.Find(text)
+	return name
+}
+
+// inJSON is in for text that may be JSON, in which each character can be written
+// as an escape.
+func (s *secrets) inJSON(text []byte) string {
+	if name := s.in(string(text)); name != "" {
+		return name
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		if v, ok := token.(string); ok && s.in(v) != "" {
+			return s.in(v)
 		}
 	}
-	return ""
 }
 
-// mask returns what a hook returned without the secrets that it was given. In
-// texts for people they are hidden. What others read as it is cannot be recorded
-// with one in it.
-func (s *secrets) mask(out stage.Output, err error) (stage.Output, error) {
-	out.Summary, out.Ask = s.hide(out.Summary), s.hide(out.Ask)
-	if what, name := s.leak(&out); name != "" {
-		return stage.Output{}, stage.Failf("returned %s with the secret %q in it, which would be recorded", what, name)
+// clean takes the secrets out of what the hook of t returned, in out or as an
+// error. In texts for people they are hidden. What others read as it is cannot be
+// recorded with one in it.
+func (t *task) clean(out *stage.Output) {
+	s := t.secrets
+	out.Summary, out.Ask, t.stack = s.hide(out.Summary), s.hide(out.Ask), s.hide(t.stack)
+	if what, name := s.leak(out); name != "" {
+		*out, t.err = stage.Output{}, stage.Failf("returned %s with the secret %q in it, which would be recorded", what, name)
+	} else if t.err != nil {
+		t.err = reword(t.err, s.hide(t.err.Error()))
 	}
-	if err == nil {
-		return out, nil
-	}
-	return out, reword(err, s.hide(err.Error()))
 }
 
 // leak returns what in out has a secret in it, and its name, or "".
 func (s *secrets) leak(out *stage.Output) (what, name string) {
-	if name := s.in(string(out.State)); name != "" {
+	if name := s.inJSON(out.State); name != "" {
 		return "state", name
 	}
 	for _, key := range slices.Sorted(maps.Keys(out.Values)) {
-		if v, ok := out.Values[key].(json.RawMessage); ok && s.in(string(v)) != "" {
-			return fmt.Sprintf("value %q", key), s.in(string(v))
+		if name := s.in(key); name != "" {
+			return "the name of a value", name
+		}
+		if v, ok := out.Values[key].(json.RawMessage); ok && s.inJSON(v) != "" {
+			return fmt.Sprintf("value %q", key), s.inJSON(v)
 		}
 	}
 	for _, a := range slices.Concat(out.Artifacts, slices.Collect(maps.Values(out.Live))) {
+		if name := s.in(a.Name + "\n" + a.MediaType); name != "" {
+			return "the name or the media type of an artifact", name
+		}
 		if name := s.in(a.URI); name != "" {
 			return fmt.Sprintf("artifact %q", a.Name), name
 		}

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"encoding"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 )
@@ -29,7 +31,7 @@ func (h maskedLog) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 // WithGroup implements [slog.Handler].
 func (h maskedLog) WithGroup(name string) slog.Handler {
-	return maskedLog{h.Handler.WithGroup(name), h.secrets}
+	return maskedLog{h.Handler.WithGroup(h.secrets.hide(name)), h.secrets}
 }
 
 func (h maskedLog) all(attrs []slog.Attr) []slog.Attr {
@@ -42,18 +44,34 @@ func (h maskedLog) all(attrs []slog.Attr) []slog.Attr {
 
 // mask returns a without secrets. A value that shows one is logged as a text.
 func (h maskedLog) mask(a slog.Attr) slog.Attr {
-	v := a.Value.Resolve()
+	key, v := h.secrets.hide(a.Key), a.Value.Resolve()
 	if v.Kind() == slog.KindGroup {
-		return slog.Attr{Key: a.Key, Value: slog.GroupValue(h.all(v.Group())...)}
+		return slog.Attr{Key: key, Value: slog.GroupValue(h.all(v.Group())...)}
 	}
-	text := v.String()
+	for _, text := range shown(v) {
+		if hidden := h.secrets.hide(text); hidden != text {
+			return slog.String(key, hidden)
+		}
+	}
+	return slog.Attr{Key: key, Value: v}
+}
+
+// shown returns the texts that handlers make of v: a pointer inside it leads
+// nowhere in one, and to a secret in another.
+func shown(v slog.Value) (texts []string) {
 	if b, ok := v.Any().([]byte); ok {
-		text = string(b)
-	} else if v.Kind() == slog.KindAny {
-		text = fmt.Sprintf("%+v", v.Any())
+		return []string{string(b)}
 	}
-	if hidden := h.secrets.hide(text); hidden != text {
-		v = slog.StringValue(hidden)
+	if v.Kind() != slog.KindAny {
+		return []string{v.String()}
 	}
-	return slog.Attr{Key: a.Key, Value: v}
+	add := func(text func() string) {
+		_ = guarded(func() error { texts = append(texts, text()); return nil }) // the handler meets the panic too
+	}
+	add(func() string { return fmt.Sprintf("%+v", v.Any()) })
+	add(func() string { b, _ := json.Marshal(v.Any()); return string(b) })
+	if m, ok := v.Any().(encoding.TextMarshaler); ok {
+		add(func() string { b, _ := m.MarshalText(); return string(b) })
+	}
+	return texts
 }
