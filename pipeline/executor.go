@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
@@ -123,28 +122,27 @@ func (x *Executor) init() error {
 		}
 		x.masked.Most = maxSecrets
 		x.current, x.known = map[string]*definition{}, map[artifact.Digest]*definition{}
-		var errs *multierror.Error
-		errs = multierror.Append(errs, x.check())
+		errs := []error{x.check()}
 		for _, p := range x.Pipelines {
 			if _, twice := x.current[p.Name]; twice {
-				errs = multierror.Append(errs, fmt.Errorf("pipeline: two pipelines with the name %q", p.Name))
+				errs = append(errs, fmt.Errorf("pipeline: two pipelines with the name %q", p.Name))
 			}
 			d, err := x.define(p)
 			if err != nil {
-				errs = multierror.Append(errs, err)
+				errs = append(errs, err)
 				continue
 			}
 			x.current[p.Name] = d
 		}
 		for _, p := range x.Former {
 			if _, err := x.define(p); err != nil {
-				errs = multierror.Append(errs, fmt.Errorf("former definition: %w", err))
+				errs = append(errs, fmt.Errorf("former definition: %w", err))
 			}
 		}
-		if errs.ErrorOrNil() == nil {
-			errs = multierror.Append(errs, x.keep(x.Pipelines), x.keep(x.Former))
+		if errors.Join(errs...) == nil {
+			errs = append(errs, x.keep(x.Pipelines), x.keep(x.Former))
 		}
-		if x.err = errs.ErrorOrNil(); x.err == nil {
+		if x.err = errors.Join(errs...); x.err == nil {
 			x.err = x.meter.init(x)
 		}
 	})
@@ -168,22 +166,27 @@ func (x *Executor) check() error {
 	if x.Lease > maxLease {
 		errs = append(errs, fmt.Errorf("pipeline: Executor.Lease is %v; want at most %v", x.Lease, maxLease))
 	}
+	for i, policy := range x.Policies {
+		if policy == nil {
+			errs = append(errs, fmt.Errorf("pipeline: Executor.Policies[%d] is nil; want a policy", i))
+		}
+	}
 	return errors.Join(errs...)
 }
 
 // keep reports which policies the pipelines, found valid before, do not keep.
 func (x *Executor) keep(pipelines []Pipeline) error {
-	var errs *multierror.Error
+	var errs []error
 	for _, policy := range x.Policies {
 		if all, ok := policy.(interface{ CheckAll([]Pipeline) error }); ok {
-			errs = multierror.Append(errs, guarded(func() error { return all.CheckAll(pipelines) }))
+			errs = append(errs, guarded(func() error { return all.CheckAll(pipelines) }))
 			continue
 		}
 		for _, p := range pipelines {
-			errs = multierror.Append(errs, guarded(func() error { return policy.Check(p) }))
+			errs = append(errs, guarded(func() error { return policy.Check(p) }))
 		}
 	}
-	return errs.ErrorOrNil()
+	return errors.Join(errs...)
 }
 
 func (x *Executor) define(p Pipeline) (*definition, error) {
@@ -271,7 +274,7 @@ func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 		q.Limit = 100
 	}
 	var runs []Run
-	var errs *multierror.Error
+	var errs []error
 	for after := q.After; ; {
 		names, err := x.Store.List(ctx, journal.Query{Open: q.Open, Newest: true, After: after, Limit: 2 * q.Limit})
 		if err != nil {
@@ -283,18 +286,18 @@ func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 			}
 			r, err := x.Run(ctx, name)
 			if err != nil {
-				errs = multierror.Append(errs, err)
+				errs = append(errs, err)
 				continue
 			}
 			if q.Pipeline != "" && r.Pipeline != q.Pipeline {
 				continue
 			}
 			if runs = append(runs, r); len(runs) == q.Limit {
-				return runs, errs.ErrorOrNil()
+				return runs, errors.Join(errs...)
 			}
 		}
 		if len(names) < 2*q.Limit {
-			return runs, errs.ErrorOrNil()
+			return runs, errors.Join(errs...)
 		}
 		after = names[len(names)-1]
 	}

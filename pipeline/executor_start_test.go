@@ -105,13 +105,14 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 func TestAnExecutorThatIsNotInOrderSaysSoEachTime(t *testing.T) {
 	x := executor(pipeline.Stage{Name: "build"})
 	x.Limit, x.Lease, x.Groups = -1, -1, map[string]int{"macs": 0}
+	x.Policies = []pipeline.Policy{nil}
 	x.Pipelines = append(x.Pipelines, shop(work("build", 0)), shop(work("test", 0)))
 	for range 2 {
 		err := x.Serve(t.Context())
 		if err == nil {
 			t.Fatal("Serve = nil; want an error")
 		}
-		for _, want := range []string{"Executor.Limit is -1", `Executor.Groups["macs"] is 0`, "Lease is -1ns", `two pipelines with the name "shop"`, "no Run; want a stage.Runner"} {
+		for _, want := range []string{"Executor.Limit is -1", `Executor.Groups["macs"] is 0`, "Lease is -1ns", "Executor.Policies[0] is nil", `two pipelines with the name "shop"`, `pipeline "shop" has a mistake:`, "no Run; want a stage.Runner"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("Serve = %v; want it to say %q too", err, want)
 			}

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,6 +38,9 @@ func TestAnExecutorStartsNothingThatBreaksAPolicy(t *testing.T) {
 			var v *policy.Violation
 			if got := errors.As(err, &v); got != c.violated {
 				t.Errorf("a method of the Executor = %v; want a violation: %v", err, c.violated)
+			}
+			if c.violated && !strings.HasPrefix(err.Error(), "pipeline \"") && !strings.HasPrefix(err.Error(), "the pipelines together") {
+				t.Errorf("a method of the Executor = %q; want it to say first which pipeline breaks a policy", err)
 			}
 		})
 	}
