@@ -18,7 +18,8 @@ func Tier(t stage.Tier) Where {
 	return func(e stage.Environment) bool { return e.Tier == t || e.Tier == stage.Undeclared }
 }
 
-// Environments is the environments with the given names.
+// Environments is the environments with the given names. Where no stage has one
+// of these, perhaps since the name is misspelt, nothing is wanted: see [Some].
 func Environments(names ...string) Where {
 	return func(e stage.Environment) bool { return slices.Contains(names, e.Name) }
 }
@@ -43,6 +44,9 @@ type each struct {
 
 // Check implements [Rule].
 func (r each) Check(p pipeline.Pipeline) error {
+	if r.where == nil || slices.Contains(r.conditions, nil) {
+		return broken([]*Violation{{Reason: "a nil among what Each is given; want a Where and conditions"}})
+	}
 	var found []*Violation
 	for _, at := range places(treeOf(p), r.where) {
 		for _, c := range r.conditions {

@@ -49,6 +49,8 @@ func (r Rules) CheckAll(all []pipeline.Pipeline) error {
 func (r Rules) sorted() (single []Rule, whole []Whole) {
 	for _, rule := range r {
 		switch rule := rule.(type) {
+		case nil:
+			single = append(single, Func(func(pipeline.Pipeline) error { return errors.New("a rule that is nil; want a Rule") }))
 		case Rules:
 			s, w := rule.sorted()
 			single, whole = append(single, s...), append(whole, w...)

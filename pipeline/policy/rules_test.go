@@ -203,3 +203,24 @@ func TestRunnersOfOnesOwn(t *testing.T) {
 		t.Error("Require = nil; want a violation, for both deploy")
 	}
 }
+
+func TestANilIsNoProof(t *testing.T) {
+	everywhere := policy.Where(policy.Everywhere)
+	for _, tt := range []struct {
+		name string
+		rule policy.Rule
+		want string
+	}{
+		{"no rule", nil, "a rule that is nil; want a Rule"},
+		{"no rule among others", policy.Rules{policy.LockOrder{}, nil}, "a rule that is nil; want a Rule"},
+		{"for no environments", policy.Each(nil, policy.Verified{}), "a nil among what Each is given; want a Where and conditions"},
+		{"no condition", policy.Each(everywhere, policy.Verified{}, nil), "a nil among what Each is given; want a Where and conditions"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := policy.Require(shop(do("test")), tt.rule)
+			if want := "pipeline \"shop\" breaks a policy:\n\t" + tt.want; err == nil || err.Error() != want {
+				t.Errorf("Require = %v; want %s", err, want)
+			}
+		})
+	}
+}
