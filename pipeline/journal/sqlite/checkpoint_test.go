@@ -90,4 +90,7 @@ func TestCheckpointsAreSignedAndSent(t *testing.T) {
 	if _, err := openAt(t, filepath.Join(t.TempDir(), "none.db")).Checkpoint(t.Context()); !errors.Is(err, journal.ErrInput) {
 		t.Errorf("Checkpoint without a key = %v; want ErrInput", err)
 	}
+	if _, err := (Config{Key: signKey[1:]}).Open(t.Context(), filepath.Join(t.TempDir(), "short.db")); !errors.Is(err, journal.ErrInput) {
+		t.Errorf("Open with a key that is too short = %v; want ErrInput, and no panic after a thousand events", err)
+	}
 }

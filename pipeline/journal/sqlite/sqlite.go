@@ -30,6 +30,7 @@ package sqlite
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -114,6 +115,9 @@ func (cfg Config) open(ctx context.Context, path string) (*Store, error) {
 func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if n := len(cfg.Key); n != 0 && n != ed25519.PrivateKeySize {
+		return nil, fmt.Errorf("Key of %d bytes, want %d: %w", n, ed25519.PrivateKeySize, journal.ErrInput)
 	}
 	path, err := resolve(path)
 	if err != nil {
@@ -201,7 +205,7 @@ func resolve(path string) (string, error) {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		info, err := os.Stat(real)
 		if err == nil && !info.Mode().IsRegular() {
-			err = fmt.Errorf("a %v, want a regular file: %w", info.Mode().Type(), journal.ErrInput)
+			err = fmt.Errorf("not a regular file (%v): %w", info.Mode(), journal.ErrInput)
 		}
 		return real, err
 	} else if !errors.Is(err, os.ErrNotExist) {
