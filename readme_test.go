@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -29,6 +31,23 @@ func TestReadmeShowsCodeThatRuns(t *testing.T) {
 	for _, b := range blocks {
 		if !bytes.Contains(code, b[1]) {
 			t.Errorf("README.md has code that is in none of its tests:\n%s", b[1])
+		}
+	}
+}
+
+// TestReadmeNamesEveryRoom checks that nothing that can be imported is left out.
+func TestReadmeNamesEveryRoom(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages(t) {
+		names := strings.Split(p.dir, "/")
+		if p.dir == "." || names[0] == "examples" || slices.Contains(names, "internal") {
+			continue
+		}
+		if !bytes.Contains(readme, []byte("("+p.dir+")")) {
+			t.Errorf("README.md has no link to %s", p.dir)
 		}
 	}
 }

@@ -328,7 +328,8 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 }
 
 // Environment returns what is known of an environment: who is inside, who
-// waits, what is live and what was.
+// waits, what is live and what was. Of one that no run has come to yet that is
+// its name alone, and no error: another program may be the first.
 func (x *Executor) Environment(ctx context.Context, name string) (Environment, error) {
 	if err := x.init(); err != nil {
 		return Environment{}, err

@@ -53,7 +53,8 @@ type Visit struct {
 // the earliest, whatever happens.
 //
 // Steps in a [ForEach] are looked up by their names with the item and then
-// without.
+// without. A name that nothing has is ignored: [History] may be that of an older
+// definition.
 type Assume struct {
 	At      time.Time                // from when on; zero means now. Nothing else happens before
 	Ahead   time.Duration            // how far to look; 0 means a year of 365 days

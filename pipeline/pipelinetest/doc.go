@@ -21,13 +21,30 @@
 //		r1.Never("deploy")
 //	}
 //
-// A story can also be told in a text file, which a release engineer reads as what
-// the pipeline is to do: see [Scenarios]. [Coverage] says what of a pipeline no
-// story has seen.
+// # Where to begin
 //
-// [Explore] tries all that may happen to runs of a pipeline, and [Mutate] tries the
-// tests: it takes a gate away, widens a window, swaps two steps, and says which
-// of these mistakes nobody would notice.
+// Each of these asks more than the one before, and each is worth having without
+// those after it. Package examples/releasetests has all of them for one pipeline.
+//
+//  1. [Run] the story of a release that goes well: in its Script are a [Start] and
+//     the votes. Print the Timeline: that is what you have built.
+//  2. Tell the stories that keep you awake: a metric that goes bad in the last
+//     minute of a bake ([Measure]), a stage that fails ([Stage]), an approver who is
+//     late, a [Crash]. [CrashAnywhere] repeats one with a crash at every point.
+//  3. Have those that people should read as text files: [Scenarios]. Write the
+//     script, have what happens written behind it, and read that.
+//  4. A story is one way that it can go. For what has to hold on every way, such
+//     as that nothing reaches production unapproved, prove policies of the tree:
+//     package [github.com/penstock/penstock/pipeline/policy]. Give them to
+//     [pipeline.Executor] too, and the program will not start what breaks one.
+//  5. [Explore] what depends on the order in which things happen: a newer release
+//     in the middle of this one, a freeze, a cancel. It knows rules of its own, and
+//     what it finds is a story to [Replay].
+//  6. Ask what you have missed. [Coverage] in TestMain says what no story has seen.
+//     [Mutate] puts mistakes into the pipeline, one at a time: a gate is gone,
+//     a window wider, two steps swapped. It says which of them all of the above
+//     would let through; many do at first, and each is a proof or a story to add,
+//     or one to accept with a reason.
 //
 // # What is real
 //
