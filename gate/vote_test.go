@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/artifact"
@@ -33,6 +34,27 @@ func (g team) Eligible(_ gate.Request, v gate.Vote) error {
 func (g team) Who(gate.Request) []string { return g }
 
 var errStranger = errors.New("stranger")
+
+func TestOnePersonIsWrittenInOneWay(t *testing.T) { // G3, I12
+	g := team{"ana", "Ana", " ana", "an\u200ba", "bo", "BO", "cy", "Cy", "di"}
+	req := gate.Request{Authors: []string{"Ana"}, Starter: "Cy", Votes: []gate.Vote{{By: "bo"}, {By: "BO"}}}
+	for by, want := range map[string]string{
+		"Ana":       "", // as the author is written, of whom g thinks nothing
+		"Cy":        "",
+		"bo":        "", // the first who was written so
+		"di":        "",
+		"ana":       `where "Ana" has a part already`,
+		"cy":        `where "Cy" has a part already`,
+		"BO":        `where "bo" has a part already`,
+		" ana":      "white space around it",
+		"an\u200ba": "characters in it that cannot be seen",
+	} {
+		err := gate.Eligible(g, req, gate.Vote{By: by})
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Eligible(%q) = %v; want %q", by, err, want)
+		}
+	}
+}
 
 // both is a gate of another package, made of two.
 type both struct{ a, b gate.Gate }

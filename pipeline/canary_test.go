@@ -33,10 +33,15 @@ const canary = "tweet-4711/ü\"<&>'\n-tweet"
 // can be read.
 func forms(secret string) map[string]string {
 	b, _ := json.Marshal(secret)
+	var escapes strings.Builder
+	for _, r := range secret {
+		fmt.Fprintf(&escapes, `\u%04x`, r)
+	}
 	std := base64.StdEncoding.EncodeToString([]byte(secret))
 	return map[string]string{
 		"as it is":                        secret,
 		"in JSON":                         strings.Trim(string(b), `"`),
+		"in JSON, all escaped":            escapes.String(),
 		"in Go":                           strings.Trim(strconv.Quote(secret), `"`),
 		"in a query":                      url.QueryEscape(secret),
 		"in a path":                       url.PathEscape(secret),
@@ -78,11 +83,7 @@ var leaks = map[string]func(in stage.Input, s string) (stage.Output, error){
 		return stage.Output{Again: time.Hour, State: b}, err
 	},
 	"state-in-escapes": func(_ stage.Input, s string) (stage.Output, error) {
-		var b strings.Builder
-		for _, r := range s {
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-		return stage.Output{Again: time.Hour, State: json.RawMessage(`{"a":[1,"` + b.String() + `"]}`)}, nil
+		return stage.Output{Again: time.Hour, State: json.RawMessage(`{"a":[1,"` + forms(s)["in JSON, all escaped"] + `"]}`)}, nil
 	},
 	"value": func(_ stage.Input, s string) (stage.Output, error) {
 		return stage.Output{Values: map[string]any{"url": s}}, nil

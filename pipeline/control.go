@@ -14,6 +14,7 @@ import (
 
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/internal/person"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -98,6 +99,14 @@ func (d *definition) checkTrigger(t *Trigger) error {
 		size += 2*len(k) + len(a.URI) + len(a.MediaType) + 80
 	}
 	var errs []error
+	for _, a := range t.Authors {
+		if err := person.Check(a); err != nil {
+			errs = append(errs, fmt.Errorf("pipeline: trigger: author %.140q: user ID with %w", a, err))
+		}
+	}
+	if err := person.Check(t.Actor); t.Actor != "" && err != nil {
+		errs = append(errs, fmt.Errorf("pipeline: trigger: actor %.140q: user ID with %w", t.Actor, err))
+	}
 	if size > maxTrigger {
 		errs = append(errs, fmt.Errorf("pipeline: trigger of %d bytes; want at most %d", size, maxTrigger))
 	}
@@ -273,11 +282,11 @@ func (x *Executor) Drain(ctx context.Context, run, by, reason string) error {
 
 // person records what a person asked for.
 func (x *Executor) person(ctx context.Context, run, by, reason string, f func(m *machine.Machine) ([]journal.Event, error)) error {
-	if by == "" {
-		return refused("by nobody; want the ID of a person")
+	if err := person.Check(by); err != nil {
+		return refused("by %.140q: user ID with %w", by, err)
 	}
-	if len(by)+len(reason) > 2*maxComment {
-		return refused("a reason of %d bytes; want at most %d", len(reason), maxComment)
+	if len(by) > maxComment || len(reason) > maxComment {
+		return refused("a user ID of %d bytes and a reason of %d; want at most %d each", len(by), len(reason), maxComment)
 	}
 	return x.record(ctx, run, func(m *machine.Machine, _ time.Time) ([]journal.Event, error) {
 		events, err := f(m)

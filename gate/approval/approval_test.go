@@ -143,6 +143,8 @@ func TestCheck(t *testing.T) {
 		{"empty lists (G5)", approval.Quorum{From: []string{}, Slots: []approval.Slot{}}, "approval: quorum names nobody who may approve; want Group, From or Anyone"},
 		{"one slot of nobody", approval.Quorum{Slots: []approval.Slot{{Group: "rm"}, {}}}, "approval: slot 2 of 2 names nobody who may approve; want Group, From or Anyone"},
 		{"a person without a name", approval.Quorum{From: []string{"ana", ""}}, "approval: quorum has an empty user ID in From"},
+		{"a person who is written in two ways", approval.Quorum{Slots: []approval.Slot{{From: []string{"ana"}}, {From: []string{"Ana"}}}}, `approval: user IDs "Ana" and "ana" in From; want one for each person, always written alike`},
+		{"a person with white space around them", approval.Quorum{From: []string{"ana\n"}}, `approval: user ID "ana\n" in From with white space around it; want none`},
 		{"less than nothing", approval.Quorum{Group: "rm", Need: -1}, "approval: quorum has Need -1; want 1 to 1000, or 0 for 1"},
 		{"too many", approval.Quorum{Group: "rm", Need: 1001}, "approval: quorum has Need 1001; want 1 to 1000, or 0 for 1"},
 		{"an age before birth", approval.Quorum{Group: "rm", MaxAge: -time.Hour}, "approval: quorum has MaxAge -1h0m0s; want 0 or more"},

@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/internal/person"
 )
 
 const maxNeed = 1000
 
 // Check reports all mistakes in q: nobody who may approve, more approvals than
-// people named, a negative number, and Slots beside the fields that they are
+// people named, one of them written in two ways, a negative number, and Slots beside the fields that they are
 // instead of.
 func (q Quorum) Check() error {
 	var errs []error
@@ -39,8 +40,30 @@ func (q Quorum) Check() error {
 			refuse("%s has an empty user ID in From", place)
 		}
 	}
-	if len(errs) == 0 {
+	errs = append(errs, q.checkTwins())
+	if errors.Join(errs...) == nil {
 		errs = append(errs, q.checkPeople())
+	}
+	return errors.Join(errs...)
+}
+
+// checkTwins reports people who are written in two ways: one would be two.
+func (q Quorum) checkTwins() error {
+	var people []string
+	for _, s := range q.slots() {
+		people = append(people, s.From...)
+	}
+	people = (Slot{From: people}).people()
+	var errs []error
+	first := map[string]string{} // by key
+	for _, by := range people {
+		if err := person.Check(by); by != "" && err != nil {
+			errs = append(errs, fmt.Errorf("approval: user ID %q in From with %w", by, err))
+		}
+		if other, twice := first[person.Key(by)]; twice {
+			errs = append(errs, fmt.Errorf("approval: user IDs %q and %q in From; want one for each person, always written alike", other, by))
+		}
+		first[person.Key(by)] = by
 	}
 	return errors.Join(errs...)
 }
