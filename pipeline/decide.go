@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/penstock/penstock/internal/machine"
@@ -145,8 +144,8 @@ func (r *live) obey(c machine.Command, now time.Time) error {
 		if err := errors.Join(e.note(env...), r.emit(run...)); err != nil {
 			return err
 		}
-		if e.env.Holder.Run != r.id && !slices.Contains(r.outside, e.env.Name) {
-			r.outside = append(r.outside, e.env.Name)
+		if e.env.Holder.Run != r.id {
+			r.linger(e)
 		}
 	case machine.Leave:
 		e, err := r.environment(c.Env)

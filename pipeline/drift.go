@@ -57,14 +57,20 @@ func (s *server) older(m *machine.Machine) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	length, there := s.before[m.Run]
-	switch {
-	case !there:
+	if !there {
 		return m.Since.Before(s.since)
-	case length == 0:
-		s.before[m.Run] = m.Length
-		return true
 	}
 	return m.Came <= length
+}
+
+// seen notes how long the journal of a run was at the first look, if the run was
+// there when this executor began to serve.
+func (s *server) seen(m *machine.Machine) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if length, there := s.before[m.Run]; there && length == 0 {
+		s.before[m.Run] = m.Length
+	}
 }
 
 // bury ends a canceled run of which the definition is gone. It waits for a lease

@@ -279,6 +279,9 @@ func (r *live) reload() error {
 	if err != nil {
 		return err
 	}
+	if m.Status.Done() {
+		return errGone
+	}
 	called := func(t *task) bool { return t.do == machine.Call }
 	taken := m.Owner != r.s.name && slices.ContainsFunc(r.flight, called) // what they do does not count any more
 	if free, err := r.s.free(m); err != nil || !free || taken {

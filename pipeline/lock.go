@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/penstock/penstock/internal/machine"
@@ -77,6 +78,13 @@ func (r *live) environment(name string) (*entry, error) {
 	e := &entry{env: env.Clone(), length: env.Length}
 	r.entries = append(r.entries, e)
 	return e, nil
+}
+
+// linger notes that r waits to enter the environment of e.
+func (r *live) linger(e *entry) {
+	if !slices.Contains(r.outside, e.env.Name) {
+		r.outside = append(r.outside, e.env.Name)
+	}
 }
 
 // note adds events to the journal of an environment.

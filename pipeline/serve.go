@@ -267,6 +267,7 @@ func (s *server) open(run string) {
 		s.suffer(run, err)
 		return
 	}
+	s.seen(m)
 	if m.Status.Done() {
 		return
 	}

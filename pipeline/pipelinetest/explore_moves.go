@@ -257,6 +257,7 @@ func (w *world) answer(k int, v move) {
 		put(journal.Held, whyAsks)
 	case Passes:
 		switch {
+		case do == machine.Permit && m.Queues(v.node) && m.Barred(v.node, w.env(m.Node(v.node).Environment)):
 		case do == machine.Permit:
 			put(journal.Permitted, whyPasses)
 		case w.s.x.Lapses:

@@ -41,12 +41,8 @@ func (p *process) takes(m *machine.Machine) bool {
 
 func (p *process) older(m *machine.Machine) bool {
 	length, there := p.before[m.Run]
-	switch {
-	case !there:
+	if !there {
 		return m.Since.Before(p.since)
-	case length == 0:
-		p.before[m.Run] = m.Length
-		return true
 	}
 	return m.Came <= length
 }

@@ -235,8 +235,12 @@ func (r *live) settle(t *task, now time.Time) error {
 	}
 	if t.do == machine.Permit && t.err == nil && t.decision.Verdict == gate.Passed && m.Queues(i) {
 		e, err := r.environment(m.Node(i).Environment)
-		if err != nil || m.Barred(i, e.env) {
+		if err != nil {
 			return err
+		}
+		if m.Barred(i, e.env) {
+			r.linger(e)
+			return nil
 		}
 	}
 	at := m.AskAgain(i, t.decision, t.err, now)

@@ -176,6 +176,9 @@ func (r *live) reload() error {
 	if err != nil {
 		return err
 	}
+	if m.Status.Done() {
+		return errGone
+	}
 	called := func(t *task) bool { return t.do == machine.Call }
 	taken := m.Owner != r.p.name && slices.ContainsFunc(r.flight, called)
 	if !r.p.free(m) || taken {
@@ -363,8 +366,8 @@ func (r *live) obey(c machine.Command, now time.Time) error {
 		if err := errors.Join(e.note(env...), r.emit(run...)); err != nil {
 			return err
 		}
-		if e.env.Holder.Run != r.id && !slices.Contains(r.out, e.env.Name) {
-			r.out = append(r.out, e.env.Name)
+		if e.env.Holder.Run != r.id {
+			r.linger(e)
 		}
 	case machine.Leave:
 		e, err := r.environment(c.Env)

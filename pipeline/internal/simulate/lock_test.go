@@ -1,6 +1,8 @@
 package simulate
 
 import (
+	"slices"
+
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -29,6 +31,13 @@ func (r *live) environment(name string) (*entry, error) {
 	e := &entry{env: env.Clone(), length: env.Length}
 	r.entries = append(r.entries, e)
 	return e, nil
+}
+
+// linger notes that r waits to enter the environment of e.
+func (r *live) linger(e *entry) {
+	if !slices.Contains(r.out, e.env.Name) {
+		r.out = append(r.out, e.env.Name)
+	}
 }
 
 func (e *entry) note(events ...journal.Event) error {

@@ -251,6 +251,9 @@ func (p *process) open(run string) {
 		p.suffer(err)
 		return
 	}
+	if length, there := p.before[run]; there && length == 0 {
+		p.before[run] = m.Length
+	}
 	if m.Status.Done() {
 		return
 	}

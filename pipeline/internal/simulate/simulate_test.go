@@ -11,7 +11,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+// Nothing outlives the tests (I21).
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	runs = flag.Int("runs", 0, "simulations; 0 means 20000, or 2000 with -short")
