@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"fmt"
+	"log"
 
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/pipeline"
@@ -144,4 +145,71 @@ func ExampleForEach() {
 	// Output:
 	// shop: regions*(deploy → watch)
 	// <nil>
+}
+
+// Only a new schema is migrated. That is decided once, and recorded.
+func ExampleWhen() {
+	p := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{
+		pipeline.When{
+			Name: "schema-changed",
+			If: func(_ context.Context, f pipeline.Facts) (bool, error) {
+				return f.Trigger.Params["schema"] == "new", nil
+			},
+			Do: pipeline.Stage{Name: "migrate", Run: anyWork},
+		},
+		pipeline.Stage{Name: "deploy", Run: anyWork},
+	}}
+	ctx := context.Background()
+	x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
+	defer serving(ctx, x)()
+	for _, schema := range []string{"old", "new"} {
+		run, err := x.Start(ctx, "shop", pipeline.Trigger{Params: map[string]string{"schema": schema}})
+		if err != nil {
+			log.Fatal(err)
+		}
+		taken, _ := waiting(ctx, x, run).Step("schema-changed")
+		fmt.Println(schema, "schema:", taken.Status)
+	}
+	// Output:
+	// old schema: skipped
+	// new schema: succeeded
+}
+
+// Whatever fails once the deployment has begun is put right, and the run has failed
+// all the same. The test database is removed in any case.
+func ExampleOnFailure() {
+	p := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{
+		pipeline.Finally{
+			Of: pipeline.OnFailure{
+				Of: pipeline.Sequence{
+					pipeline.Stage{Name: "deploy", Run: anyWork},
+					pipeline.Stage{Name: "verify", Run: stage.Func(func(context.Context, stage.Input) (stage.Output, error) {
+						return stage.Output{}, stage.Failf("2 of 40 pages are blank")
+					})},
+				},
+				Do: pipeline.Stage{Name: "roll-back", Run: anyWork},
+			},
+			Do: pipeline.Stage{Name: "remove-database", Run: anyWork},
+		},
+	}}
+	fmt.Println(p)
+	ctx := context.Background()
+	x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}}
+	defer serving(ctx, x)()
+	run, err := x.Start(ctx, "shop", pipeline.Trigger{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	r := waiting(ctx, x, run)
+	for _, s := range r.Steps {
+		fmt.Println(s.Name, s.Status)
+	}
+	fmt.Println("the run has", r.Status, "-", r.Reason)
+	// Output:
+	// shop: [[(deploy → verify) ⤺ roll-back] ⇥ remove-database]
+	// deploy succeeded
+	// verify failed
+	// roll-back succeeded
+	// remove-database succeeded
+	// the run has failed - verify: 2 of 40 pages are blank
 }

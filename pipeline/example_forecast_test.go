@@ -80,3 +80,18 @@ func ExampleExecutor_Forecast() {
 	// 1 [release-managers] <nil>
 	// 5m0s
 }
+
+// How long it took before is how long it will take.
+func ExampleHistory() {
+	nine := time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+	took := func(minutes int) pipeline.Run {
+		return pipeline.Run{Steps: []pipeline.StepState{{
+			Name: "build", Kind: "stage", Status: pipeline.Succeeded, Attempt: 1, Round: 1,
+			Reached: nine, Started: nine, Ended: nine.Add(time.Duration(minutes) * time.Minute),
+		}}}
+	}
+	runs := []pipeline.Run{took(7), took(5), took(50)} // as of Executor.Runs
+	fmt.Println(pipeline.History(runs))
+	// Output:
+	// map[build:7m0s]
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/gate/approval"
+	"github.com/penstock/penstock/gate/window"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/policy"
 	"github.com/penstock/penstock/stage"
@@ -145,4 +146,78 @@ func ExampleChain() {
 	// pipeline "shop" breaks a policy:
 	// 	steps[1][1]: "release": want "smoke" to have ended well before
 	// 		way: stage → release is reached
+}
+
+// What most teams want of production, and a pipeline that has some of it.
+func ExampleEach() {
+	weekend := window.Outside(window.Weekly{Zone: "UTC", Days: window.Weekend, Why: "weekend"})
+	p := shop(
+		deploy(staging, "stage"), in(staging, "smoke"),
+		pipeline.Parallel{deploy(production, "deploy"), deploy(production, "deploy-workers")},
+	)
+	fmt.Println(policy.Require(p, policy.Each(policy.Tier(stage.Production),
+		policy.Verified{},     // in staging, with these very artifacts
+		policy.BuiltOnce{},    // not anew for production
+		policy.Alone{},        // one stage at a time
+		policy.Under(weekend), // asked again before each stage
+	)))
+	// Output:
+	// pipeline "shop" breaks policies in 3 places:
+	// 	steps[2][0]: "deploy" in "production": want an environment with gate "outside Sat, Sun 00:00-24:00 UTC"; it has none
+	// 	steps[2][1]: "deploy-workers" in "production": want no other stage to change the environment at the same time; stage "deploy" at steps[2][0] may be under way too
+	// 	steps[2][1]: "deploy-workers" in "production": want an environment with gate "outside Sat, Sun 00:00-24:00 UTC"; it has none
+}
+
+// A rule for each stage in production holds of a pipeline that has none there.
+// Often that is a name that is misspelt.
+func ExampleSome() {
+	p := shop(deploy(production, "deploy"))
+	misspelt := policy.Environments("produktion")
+	fmt.Println(policy.Require(p, policy.Each(misspelt, policy.Approved{Need: 2})))
+	fmt.Println(policy.Require(p, policy.Each(misspelt, policy.Approved{Need: 2}), policy.Some(misspelt)))
+	// Output:
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	want a stage in one of the environments that the rule is for; the environments are "production"
+}
+
+// Nothing puts back what went out if the bake goes wrong: the way out is only
+// around the deployment.
+func ExampleWayBack() {
+	p := shop(
+		pipeline.OnFailure{Of: deploy(production, "deploy"), Do: back(production, "go-back")},
+		watch(production, "bake", time.Hour),
+	)
+	fmt.Println(policy.Require(p, policy.Each(policy.Tier(stage.Production), policy.WayBack{})))
+	// Output:
+	// pipeline "shop" breaks a policy:
+	// 	steps[1]: "bake" in "production": want a way back; it is in no OnFailure
+}
+
+// Of three people who may approve, the two who wrote the change may not: the quorum
+// would never be full.
+func ExampleReachable() {
+	p := shop(ask("release", approval.Quorum{Need: 2, From: []string{"ann", "ben", "cat"}}))
+	fmt.Println(policy.Require(p, policy.Reachable{}))
+	fmt.Println(policy.Require(p, policy.Reachable{Barred: 2}))
+	// Output:
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[0]: "release": want a gate that can pass; not if ann and ben may not vote: approval: 2 approvals needed from cat, only 1 named; one person approves once, so this can never pass
+}
+
+// What was agreed on, word for word: where each stage acts, and what it says of
+// itself.
+func ExampleSays() {
+	p := shop(watch(staging, "soak", 30*time.Minute), deploy(production, "deploy"))
+	fmt.Println(policy.Require(p,
+		policy.Acts{"staging": {"soak"}, "production": {"deploy"}},
+		policy.Declares{staging, production},
+		policy.Says{"deploy": "full rollout via policy_test.deployer"},
+	))
+	fmt.Println(policy.Require(p, policy.Says{"deploy": "canary rollout of 10% via policy_test.deployer"}))
+	// Output:
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[1]: "deploy" in "production": want "canary rollout of 10% via policy_test.deployer"; it says "full rollout via policy_test.deployer"
 }

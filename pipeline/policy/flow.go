@@ -47,7 +47,10 @@ func listed(names []string) string {
 }
 
 // Acts is the Rule that there are stages with these names, and that each acts in
-// the environment that it is listed for; those listed for "" act in none.
+// the environment that it is listed for; those listed for "" act in none. The keys
+// are names of environments, unlike those of [Flow] and [Says]:
+//
+//	policy.Acts{"staging": {"deploy", "smoke"}, "production": {"release"}, "": {"build"}}
 type Acts map[string][]string
 
 // Check implements [Rule].
