@@ -88,3 +88,85 @@ func ExampleOpen() {
 	// 1 <nil>
 	// 2 <nil>
 }
+
+// A backup of last night was restored. What it has lost is known, and somebody
+// has to accept it before anything goes on.
+func ExampleConfig_AcceptRollback() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	file := filepath.Join(dir, "journals.db")
+	record := func(run string) { // as a program does that is started, and ends
+		store, err := sqlite.Open(ctx, file)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		defer store.Close()
+		store.Append(ctx, journal.Batch{Journal: run, Events: []journal.Event{
+			{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Stopped, By: "ada"},
+		}})
+	}
+	record("run-1")
+	backup, _ := os.ReadFile(file)
+	record("run-2")
+	os.WriteFile(file, backup, 0o600)
+
+	_, err = sqlite.Open(ctx, file)
+	fmt.Println("refused:", errors.Is(err, journal.ErrRolledBack))
+
+	lost, err := sqlite.Config{}.AcceptRollback(ctx, file, "ada", "the disk broke; last night's backup")
+	fmt.Println(lost.Lost, "event is lost, of", lost.From, err)
+
+	store, err := sqlite.Open(ctx, file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer store.Close()
+	events, err := store.Events(ctx, "run-1", 1)
+	fmt.Println(events[0].Kind, "by", events[0].By, err)
+	// Output:
+	// refused: true
+	// 1 event is lost, of [run-2] <nil>
+	// restored by ada <nil>
+}
+
+// Somebody looks at the store of a program that may be serving. Nothing can be
+// changed that way.
+func ExampleConfig() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	file := filepath.Join(dir, "journals.db")
+	serving, err := sqlite.Open(ctx, file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer serving.Close()
+	note := journal.Event{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Stopped, By: "ada"}
+	serving.Append(ctx, journal.Batch{Journal: "run-1", Events: []journal.Event{note}})
+
+	look, err := sqlite.Config{ReadOnly: true}.Open(ctx, file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer look.Close()
+	report, err := journal.Verify(ctx, look)
+	fmt.Println(report.Head.Events, "event,", len(report.Damage), "damaged,", err)
+	err = look.Append(ctx, journal.Batch{Journal: "run-1", Length: 1, Events: []journal.Event{note}})
+	fmt.Println(errors.Is(err, journal.ErrInput))
+	// Output:
+	// 1 event, 0 damaged, <nil>
+	// true
+}
