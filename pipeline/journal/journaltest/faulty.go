@@ -109,11 +109,13 @@ func (f *Faulty) Changes(ctx context.Context, mark int64) ([]string, int64, erro
 	return names, next, err
 }
 
-// wait has cancel called when f crashes, until the function it returns is called.
+// wait has cancel called when f crashes, or at once if it has, until the function
+// it returns is called.
 func (f *Faulty) wait(cancel context.CancelFunc) (done func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.crashed {
+		cancel()
 		return cancel
 	}
 	if f.waiting == nil {

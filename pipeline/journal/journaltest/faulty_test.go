@@ -108,3 +108,14 @@ func TestFaultyWakesWhoWaitsWhenItCrashes(t *testing.T) {
 		}
 	})
 }
+
+// Nor does one that was about to wait.
+func TestFaultyDoesNotBeginToWaitOnceItHasCrashed(t *testing.T) {
+	f := &Faulty{Store: new(journal.Memory), At: 1}
+	f.Append(t.Context(), batch("a", 0, note("x")))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer f.wait(cancel)()
+	if ctx.Err() == nil {
+		t.Error("a call of Changes that begins to wait after the crash waits; want it to fail, for nothing wakes it any more")
+	}
+}
