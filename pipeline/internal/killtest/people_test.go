@@ -13,38 +13,38 @@ import (
 // people do what the runs wait for. They look at what is so, and do again what
 // they were not told was done.
 type people struct {
-	desk func() *pipeline.Executor // where they work; nil while there is none
+	desk    func() *pipeline.Executor // where they work; nil while there is none
+	when    map[string]cond           // gates that they vote on once something is so
+	objects map[string]bool           // gates that they object to in the first round
 
 	mu    sync.Mutex
 	acked map[string]string // gates by the IDs of votes that were acknowledged
 }
 
-// look does what a run waits for. It returns the run as it was.
-func (p *people) look(ctx context.Context, run string) pipeline.Run {
+// look does what runs wait for. It returns them as they were.
+func (p *people) look(ctx context.Context, ids ...string) map[string]pipeline.Run {
+	runs := map[string]pipeline.Run{}
 	x := p.desk()
 	if x == nil {
-		return pipeline.Run{}
+		return runs
 	}
-	r, err := x.Run(ctx, run)
-	if err != nil {
-		return pipeline.Run{}
-	}
-	for _, s := range r.Steps {
-		switch s.For {
-		case "approval":
-			p.vote(ctx, x, r.ID, s)
-		case "hold":
-			x.Retry(ctx, r.ID, s.Name, "ann", "it was not done")
+	for _, id := range ids {
+		if r, err := x.Run(ctx, id); err == nil {
+			runs[id] = r
 		}
 	}
-	return r
-}
-
-// again has what failed done anew, now that it is put right.
-func (p *people) again(ctx context.Context, run string) {
-	if x := p.desk(); x != nil {
-		x.Retry(ctx, run, "deploy", "bob", "it is put right")
+	for _, id := range ids {
+		for _, s := range runs[id].Steps {
+			due := p.when[s.Name]
+			switch {
+			case s.For == "approval" && (due == nil || due(runs)):
+				p.vote(ctx, x, id, s)
+			case s.For == "hold":
+				x.Retry(ctx, id, s.Name, "ann", "it was not done")
+			}
+		}
 	}
+	return runs
 }
 
 func (p *people) vote(ctx context.Context, x *pipeline.Executor, run string, s pipeline.StepState) {
@@ -57,7 +57,7 @@ func (p *people) vote(ctx context.Context, x *pipeline.Executor, run string, s p
 		if err != nil {
 			return
 		}
-		err = x.Vote(ctx, run, s.Name, gate.Vote{ID: id, By: by, Approve: true, Subject: req.Subject})
+		err = x.Vote(ctx, run, s.Name, gate.Vote{ID: id, By: by, Approve: s.Round > 1 || !p.objects[s.Name], Subject: req.Subject})
 		switch {
 		case err == nil:
 			p.mu.Lock()
