@@ -54,6 +54,9 @@ func parseScenario(file, text string, base Story) (*scenario, error) {
 			errs = append(errs, fmt.Errorf("%s: %s: %w", place, line, err))
 		}
 	}
+	if len(sc.story.Script) == 0 && len(errs) == 0 {
+		errs = append(errs, fmt.Errorf("%s: nothing is done in it; want a script, such as %q", file, prompt+" ci starts shop as r1"))
+	}
 	return sc, errors.Join(errs...)
 }
 

@@ -72,6 +72,8 @@ func TestScenariosThatAreWrong(t *testing.T) {
 	in := func(old, new string) string { return strings.Replace(short, old, new, 1) }
 	for _, tt := range []struct{ name, text, want string }{
 		{"no title", in("# One", "One"), `story.txt:1: One person starts a build: want a title first, such as "# Two people have to approve"`},
+		{"nothing", "", `story.txt: nothing is done in it; want a script, such as "> ci starts shop as r1"`},
+		{"a title and no more", "# One\n", "story.txt: nothing is done in it"},
 		{"a setting that is none", in("lasts", "ends after"), "story.txt:4: the story ends after 1h: want a form such as\n\tthe story begins TIME\n\tthe story lasts SPAN\n"},
 		{"another day of the week", in("Friday", "Monday"), `want a time such as "Friday 6 March 2026 15:00 Europe/Berlin"`},
 		{"a zone of the machine", in("Europe/Berlin", "Local"), "story.txt:3: "},
