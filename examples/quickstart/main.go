@@ -17,6 +17,7 @@
 // under load; the delivery then ends with status 1, and the version before goes
 // on to serve.
 //
+// Start it inside the repository, for it builds the service from its source.
 // Kill it at any time, with -9 if you like, and start it again: it goes on
 // where it was. The versions in production are processes of another program,
 // the platform, which goes on in the meantime.
