@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/stage"
@@ -201,5 +203,32 @@ func TestAnEnvironmentOutlivesARestart(t *testing.T) {
 		for _, id := range []string{"a", "b", "c"} {
 			wantRun(t, x, id, pipeline.Succeeded)
 		}
+	})
+}
+
+// News of a run that queues, and works elsewhere meanwhile, has the gates of the
+// environment asked once more. It enters all the same when the one inside has left
+// (E2, E3, I2).
+func TestARunThatQueuesAndHasNewsEntersWhenItCan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		guarded := production
+		guarded.Gates = []gate.Gate{approval.Quorum{Anyone: true}}
+		x := executor(pipeline.Parallel{work("scan", 5*time.Hour), deploy("deploy", time.Hour, guarded)})
+		serve(t, x)
+		one := start(t, x, "one")
+		synctest.Wait()
+		vote(t, x, one, "deploy", "bob")
+		pass(time.Minute)
+		two := start(t, x, "two")
+		synctest.Wait()
+		for _, by := range []string{"bob", "cat", "dan"} {
+			vote(t, x, two, "deploy", by)
+			pass(time.Minute)
+			wantStep(t, x, two, "deploy", pipeline.Waiting)
+		}
+		pass(90 * time.Minute)
+		wantStep(t, x, two, "deploy", pipeline.Running)
+		pass(5 * time.Hour)
+		wantRun(t, x, two, pipeline.Succeeded)
 	})
 }

@@ -22,9 +22,7 @@ func (w *world) moves(all []move) []move {
 			all = append(all, w.outcomes(t, k)...)
 		}
 	}
-	if w.frozen {
-		all = slices.DeleteFunc(all, w.shut)
-	}
+	all = slices.DeleteFunc(all, w.idle)
 	inFlight := false
 	for k, t := range w.seats {
 		if t == nil {
@@ -54,10 +52,25 @@ func (w *world) moves(all []move) []move {
 	return all
 }
 
-// shut reports whether v does not happen in a freeze.
-func (w *world) shut(v move) bool {
+// idle reports whether nothing comes of v: the gates of an environment do not pass
+// in a freeze, and that they would let a run in that waits for another is not
+// recorded.
+func (w *world) idle(v move) bool {
+	if v.outcome != Passes {
+		return false
+	}
 	do, _ := w.seats[v.run].m.Open(v.node)
-	return v.outcome == Passes && do == machine.Permit
+	return do == machine.Permit && (w.frozen || w.barred(int(v.run), v.node))
+}
+
+// barred reports whether stage i of run k waits for another run to leave.
+func (w *world) barred(k int, i int32) bool {
+	m := w.seats[k].m
+	if !m.Queues(i) {
+		return false
+	}
+	e := w.envs[w.s.things.environment(m.Node(i).Environment)]
+	return m.Barred(i, e)
 }
 
 // starts adds the pipelines of which run k can be.
@@ -347,7 +360,7 @@ func (w *world) asks(k int) bool {
 			return true
 		}
 		for _, o := range pl.part(m, i).outcomes {
-			if do != machine.None && fits(m, i, m.Node(i), do, o) {
+			if do != machine.None && fits(m, i, m.Node(i), do, o) && !(do == machine.Permit && o == Passes && w.barred(k, i)) {
 				return true
 			}
 		}
