@@ -117,7 +117,7 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		return nil, err
 	}
 	if n := len(cfg.Key); n != 0 && n != ed25519.PrivateKeySize {
-		return nil, fmt.Errorf("Key of %d bytes, want %d: %w", n, ed25519.PrivateKeySize, journal.ErrInput)
+		return nil, fmt.Errorf("signing key of %d bytes, want %d: %w", n, ed25519.PrivateKeySize, journal.ErrInput)
 	}
 	path, err := resolve(path)
 	if err != nil {
