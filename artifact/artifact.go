@@ -25,7 +25,8 @@ func (a Artifact) String() string { return a.Name + "@" + a.Digest.Short() }
 // artifact whose content is yet to be put in a [Store].
 //
 // Name is 1 to 128 bytes of UTF-8 without slashes, backslashes and control
-// characters, and neither "." nor "..", so that it can name a file.
+// characters, and neither "." nor "..", so that it can name a file. A URI
+// has at most 8 KiB.
 func (a Artifact) Check() error {
 	var errs []error
 	refuse := func(format string, args ...any) {
@@ -40,8 +41,13 @@ func (a Artifact) Check() error {
 	if a.Size < 0 {
 		refuse("size of %d bytes; want 0 or more", a.Size)
 	}
+	if len(a.URI) > maxURI {
+		refuse("URI of %d bytes; want at most %d", len(a.URI), maxURI)
+	}
 	return errors.Join(errs...)
 }
+
+const maxURI = 8 << 10 // bytes; servers take as many (RFC 9110, section 4.1)
 
 func nameProblem(name string) string {
 	switch {

@@ -33,6 +33,8 @@ func TestArtifactCheck(t *testing.T) {
 		{"a media type that begins with a dot", artifact.Artifact{Name: "a", MediaType: "text/.plain"}, []string{"media type"}},
 		{"half a media type", artifact.Artifact{Name: "a", MediaType: "text/"}, []string{"media type"}},
 		{"a media type without end", artifact.Artifact{Name: "a", MediaType: "text/" + strings.Repeat("x", 128)}, []string{"media type"}},
+		{"the longest URI", artifact.Artifact{Name: "a", URI: strings.Repeat("u", 8<<10)}, nil},
+		{"a URI without end", artifact.Artifact{Name: "a", URI: strings.Repeat("u", 8<<10+1)}, []string{"URI of 8193 bytes; want at most 8192"}},
 		{"a size below nothing", artifact.Artifact{Name: "a", Size: -1}, []string{"size of -1 bytes"}},
 		{"all mistakes at once", artifact.Artifact{MediaType: "x", Size: -1}, []string{"no name", "media type", "size of -1"}},
 	}

@@ -23,9 +23,10 @@ import (
 
 // Bounds of what is recorded on behalf of people.
 const (
-	maxTrigger = 256 << 10 // bytes of all fields of a Trigger
-	perEntry   = 8         // bytes that one author or param takes besides, so that empty ones count too
-	maxComment = 4 << 10   // bytes of a reason, a comment or a name
+	maxTrigger  = 256 << 10 // bytes of all fields of a Trigger
+	perEntry    = 8         // bytes that one author or param takes besides, so that empty ones count too
+	maxComment  = 4 << 10   // bytes of a reason, a comment or a name
+	maxOverride = 1000      // steps that one override names
 )
 
 // Start begins a run of the named pipeline and returns its ID at once. If a run
@@ -45,7 +46,7 @@ func (x *Executor) Start(ctx context.Context, pipeline string, t Trigger) (id st
 		return "", err
 	}
 	e := d.began(t, time.Now().UTC(), seed())
-	err = x.Store.Append(ctx, journal.Batch{Journal: id, Events: []journal.Event{e}})
+	err = x.store.Append(ctx, journal.Batch{Journal: id, Events: []journal.Event{e}})
 	if errors.Is(err, journal.ErrConflict) {
 		return id, x.sameRun(ctx, id, pipeline)
 	}
@@ -246,6 +247,9 @@ func (x *Executor) Override(ctx context.Context, run, by, reason string, steps .
 	if reason == "" || len(steps) == 0 {
 		return refused("an override of %q without a reason; want both the steps and why", steps)
 	}
+	if len(steps) > maxOverride {
+		return refused("an override of %d steps; want at most %d", len(steps), maxOverride)
+	}
 	return x.person(ctx, run, by, reason, func(m *machine.Machine) ([]journal.Event, error) {
 		var events []journal.Event
 		var errs []error
@@ -322,7 +326,7 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 		for i := range events {
 			events[i].Time = now
 		}
-		err = x.Store.Append(ctx, journal.Batch{Journal: run, Length: m.Length, Events: events})
+		err = x.store.Append(ctx, journal.Batch{Journal: run, Length: m.Length, Events: events})
 		if errors.Is(err, journal.ErrConflict) {
 			if err = tries.another(err); err == nil {
 				continue
@@ -352,7 +356,7 @@ func (x *Executor) Environment(ctx context.Context, name string) (Environment, e
 
 // growEnvironment applies what was appended to the journal of e since.
 func (x *Executor) growEnvironment(ctx context.Context, e *machine.Environment) error {
-	events, err := x.Store.Events(ctx, machine.Journal(e.Name), e.Length)
+	events, err := x.store.Events(ctx, machine.Journal(e.Name), e.Length)
 	if err != nil {
 		return fmt.Errorf("pipeline: environment %s: %w", e.Name, broken(err))
 	}

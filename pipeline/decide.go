@@ -62,7 +62,7 @@ func (r *live) decide(now time.Time) error {
 // may have left.
 func (r *live) catchUp() error {
 	r.work.stale = false
-	events, err := r.s.x.Store.Events(r.s.store, r.id, r.m.Length)
+	events, err := r.s.x.store.Events(r.s.store, r.id, r.m.Length)
 	if err != nil {
 		return broken(err)
 	}

@@ -43,7 +43,10 @@ func (s *server) current(m *machine.Machine) bool {
 	if m.For != "drift" {
 		why := fmt.Sprintf("the definition has changed from %s to %s; adopt the new one, drain under the old one, or cancel", m.Definition.Short(), d.digest.Short())
 		if has && s.x.Compare != nil {
-			why += ": " + s.x.Compare(s.x.known[m.Definition].Pipeline, d.Pipeline).brief(maxDrift)
+			_ = guarded(func() error {
+				why += ": " + s.x.Compare(s.x.known[m.Definition].Pipeline, d.Pipeline).brief(maxDrift)
+				return nil
+			})
 		}
 		s.drifted(m, []journal.Event{{Time: now, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: why}}})
 	}
@@ -116,7 +119,7 @@ func (s *server) patience(m *machine.Machine) (left time.Duration) {
 // run gives way in the environments that it waits for, and leaves those that it
 // gives back.
 func (s *server) drifted(m *machine.Machine, events []journal.Event) {
-	journals, err := s.x.Store.List(s.store, journal.Query{Prefix: machine.Journal("")})
+	journals, err := s.x.store.List(s.store, journal.Query{Prefix: machine.Journal("")})
 	if err != nil {
 		s.fail(err)
 		return
@@ -135,7 +138,7 @@ func (s *server) drifted(m *machine.Machine, events []journal.Event) {
 		}
 	}
 	s.envs.mu.Unlock()
-	err = s.x.Store.Append(s.store, batches...)
+	err = s.x.store.Append(s.store, batches...)
 	switch {
 	case err == nil || errors.Is(err, journal.ErrConflict):
 		s.wake(m.Run)

@@ -62,7 +62,9 @@ type Executor struct {
 	current map[string]*definition          // by name of pipeline
 	known   map[artifact.Digest]*definition // those and the former ones
 	meter   meter
-	masked  mask.Mask // what Secrets returned
+	store   containedStore // Store
+	log     *slog.Logger   // Log
+	masked  mask.Mask      // what Secrets returned
 
 	mu     sync.Mutex
 	server *server // while Serve runs
@@ -114,6 +116,7 @@ func (x *Executor) init() error {
 		if x.Log == nil {
 			x.Log = slog.Default()
 		}
+		x.store, x.log = containedStore{x.Store}, slog.New(containedLog{x.Log.Handler()})
 		if x.Grace == 0 {
 			x.Grace = 10 * time.Second
 		}
@@ -143,7 +146,7 @@ func (x *Executor) init() error {
 			errs = append(errs, x.keep(x.Pipelines), x.keep(x.Former))
 		}
 		if x.err = errors.Join(errs...); x.err == nil {
-			x.err = x.meter.init(x)
+			x.err = guarded(func() error { return x.meter.init(x) })
 		}
 	})
 	return x.err
@@ -215,7 +218,7 @@ func (x *Executor) fold(ctx context.Context, run string) (*machine.Machine, erro
 	if err := checkID(run); err != nil {
 		return nil, err
 	}
-	events, err := x.Store.Events(ctx, run, 0)
+	events, err := x.store.Events(ctx, run, 0)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: run %s: %w", run, broken(err))
 	}
@@ -261,7 +264,7 @@ type Query struct {
 	Pipeline string // only those of this pipeline; empty means of all
 	Open     bool   // only those that have not ended
 	After    string // only those that were started before this run; empty means from the newest on
-	Limit    int    // at most so many; 0 means 100
+	Limit    int    // at most so many, and no more than 10,000; 0 means 100
 }
 
 // Runs returns runs, newest first. A run of which the journal cannot be read
@@ -273,10 +276,11 @@ func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 	if q.Limit <= 0 {
 		q.Limit = 100
 	}
+	q.Limit = min(q.Limit, 10_000)
 	var runs []Run
 	var errs []error
 	for after := q.After; ; {
-		names, err := x.Store.List(ctx, journal.Query{Open: q.Open, Newest: true, After: after, Limit: 2 * q.Limit})
+		names, err := x.store.List(ctx, journal.Query{Open: q.Open, Newest: true, After: after, Limit: 2 * q.Limit})
 		if err != nil {
 			return runs, fmt.Errorf("pipeline: list of runs: %w", err)
 		}

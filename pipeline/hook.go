@@ -118,11 +118,11 @@ func (r *live) input(t *task, n *machine.Node, s *Stage, key string) {
 	in.Environment, in.Token, in.Previous = s.Environment, m.Token(t.node), m.Previous(t.node)
 	in.Artifacts, in.Values, in.Params = m.Pick(n.Consumes), m.Take(n.Takes), m.Beginning.Params
 	in.Started, in.State = m.Started(t.node)
-	in.Logger = r.s.x.Log
+	in.Logger = r.s.x.log
 	if r.s.x.Secrets != nil {
 		t.secrets = &secrets{resolve: r.s.x.Secrets, mask: &r.s.x.masked}
 		in.Secrets = t.secrets.get
-		in.Logger = slog.New(maskedLog{r.s.x.Log.Handler(), t.secrets})
+		in.Logger = slog.New(maskedLog{r.s.x.log.Handler(), t.secrets})
 	}
 }
 

@@ -27,7 +27,9 @@ type lease struct {
 
 func (l *lease) init(s *server) {
 	l.s, l.term = s, s.x.Lease
-	l.store, _ = s.x.Store.(journal.Leaser)
+	if store, ok := s.x.Store.(journal.Leaser); ok {
+		l.store = containedLeaser{store}
+	}
 }
 
 // hold has the lease run for a while. It is called before a claim is recorded.

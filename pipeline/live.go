@@ -162,7 +162,7 @@ func (r *live) release() {
 		l.give()
 	}
 	for _, tell := range later {
-		tell()
+		_ = guarded(func() error { tell(); return nil }) // what listens panicked (I18)
 	}
 }
 
@@ -229,7 +229,7 @@ func (r *live) record() error {
 			return broken(err)
 		}
 	}
-	err := r.s.x.Store.Append(r.s.store, r.batches...)
+	err := r.s.x.store.Append(r.s.store, r.batches...)
 	if errors.Is(err, journal.ErrInput) {
 		return err // the fault of this run
 	}

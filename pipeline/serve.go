@@ -124,7 +124,7 @@ func newServer(x *Executor, ctx context.Context) *server {
 		quiet:   make(chan struct{}),
 		failed:  make(chan struct{}),
 	}
-	s.log = x.Log.With("executor", s.name)
+	s.log = x.log.With("executor", s.name)
 	s.hooks, s.cancel = context.WithCancelCause(s.store)
 	s.limits.init(x)
 	s.envs.init(x)
@@ -147,7 +147,7 @@ func (s *server) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open, err := s.x.Store.List(ctx, journal.Query{Open: true})
+	open, err := s.x.store.List(ctx, journal.Query{Open: true})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("pipeline: list of open runs: %w", err)
 	}
@@ -311,6 +311,7 @@ func (s *server) free(m *machine.Machine) (bool, error) {
 	if !ok {
 		return true, nil
 	}
+	l = containedLeaser{l}
 	now := time.Now()
 	alive, err := l.Alive(s.store, m.Owner, now)
 	if err != nil || !alive {

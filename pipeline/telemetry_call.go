@@ -55,7 +55,7 @@ func (t *task) traced() context.Context {
 	}
 	ctx, begun, span := r.under(t.ctx), time.Now(), trace.Span(nil)
 	if r.root().IsValid() {
-		ctx, span = r.s.x.meter.tracer.Start(ctx, verbs[t.do]+taskOf(t.name), trace.WithTimestamp(begun), trace.WithAttributes(t.attributes()...))
+		ctx, span = r.s.x.meter.start(ctx, verbs[t.do]+taskOf(t.name), trace.WithTimestamp(begun), trace.WithAttributes(t.attributes()...))
 	}
 	r.mu.Lock()
 	if t.told == nil {
@@ -65,7 +65,7 @@ func (t *task) traced() context.Context {
 	told.begun, told.span = begun, span
 	r.mu.Unlock()
 	if told.wait != nil {
-		told.wait.tell(r)
+		_ = guarded(func() error { told.wait.tell(r); return nil })
 	}
 	return ctx
 }

@@ -64,7 +64,7 @@ func (r *live) root() trace.SpanContext {
 // time.
 func (r *live) start(ctx context.Context, at time.Time, more ...trace.SpanStartOption) trace.Span {
 	pipeline := r.trace.pipeline
-	_, span := r.s.x.meter.tracer.Start(ctx, "RUN "+pipeline, append(more,
+	_, span := r.s.x.meter.start(ctx, "RUN "+pipeline, append(more,
 		trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(at), trace.WithAttributes(
 			semconv.CICDPipelineName(pipeline), semconv.CICDPipelineRunID(r.id), semconv.CICDPipelineActionNameRun))...)
 	return span
@@ -127,7 +127,7 @@ func (t *tracing) ended(r *live, e *journal.Event) {
 // done anew.
 func (r *live) part(length int) time.Time {
 	from, ended := r.trace.begun, false
-	events, err := r.s.x.Store.Events(r.s.store, r.id, 0)
+	events, err := r.s.x.store.Events(r.s.store, r.id, 0)
 	if err != nil {
 		r.s.log.Warn("when the run was begun anew is not known to its trace", "run", r.id, "error", err)
 	}

@@ -61,7 +61,7 @@ func (t *tracing) decided(r *live, e *journal.Event) {
 
 // shut has w begin when the pass of a gate was withdrawn, if it was (G9).
 func (w *wait) shut(r *live) {
-	events, err := r.s.x.Store.Events(r.s.store, r.id, 0)
+	events, err := r.s.x.store.Events(r.s.store, r.id, 0)
 	if err != nil {
 		r.s.log.Warn("since when a gate was shut is not known to its trace", "run", r.id, "step", w.step, "error", err)
 	}
@@ -103,7 +103,7 @@ func (w *wait) tell(r *live) {
 	if w.fault != "" {
 		attrs = append(attrs, semconv.ErrorTypeKey.String(w.fault))
 	}
-	_, span := m.tracer.Start(r.under(r.s.store), "WAIT "+taskOf(w.step), trace.WithTimestamp(w.from), trace.WithAttributes(attrs...))
+	_, span := m.start(r.under(r.s.store), "WAIT "+taskOf(w.step), trace.WithTimestamp(w.from), trace.WithAttributes(attrs...))
 	if w.fault != "" {
 		span.SetStatus(codes.Error, w.reason)
 	}

@@ -24,6 +24,7 @@ func (s *server) watcher(ctx context.Context) (watch func(ctx context.Context, m
 	if !ok {
 		return s.poll, 0, nil
 	}
+	w = containedWatcher{w}
 	if mark, err = now(ctx, w); err != nil {
 		return nil, 0, fmt.Errorf("pipeline: changes of the store: %w", err)
 	}
@@ -93,7 +94,7 @@ func (s *server) wroteSince(run string) bool {
 
 func (s *server) poll(ctx context.Context, _ int64) error {
 	for pause(ctx, pollEvery) {
-		open, err := s.x.Store.List(ctx, journal.Query{Open: true})
+		open, err := s.x.store.List(ctx, journal.Query{Open: true})
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -157,7 +158,7 @@ func (s *server) news(run string) bool {
 	if foreign || !rested {
 		return !foreign
 	}
-	events, err := s.x.Store.Events(s.store, run, last.length)
+	events, err := s.x.store.Events(s.store, run, last.length)
 	return err != nil || len(events) > 0
 }
 
@@ -198,7 +199,7 @@ func (x *Executor) watch(ctx context.Context, run string, yield func(Run) bool) 
 
 // catchUp returns m with what was appended since.
 func (x *Executor) catchUp(ctx context.Context, m *machine.Machine) (*machine.Machine, error) {
-	events, err := x.Store.Events(ctx, m.Run, m.Length)
+	events, err := x.store.Events(ctx, m.Run, m.Length)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: run %s: %w", m.Run, err)
 	}
@@ -219,6 +220,7 @@ func (x *Executor) changes(ctx context.Context, run string) (func() error, error
 	if !ok {
 		return func() error { pause(ctx, pollEvery); return ctx.Err() }, nil
 	}
+	w = containedWatcher{w}
 	mark, err := now(ctx, w)
 	if err != nil {
 		return nil, fmt.Errorf("pipeline: changes of the store: %w", err)
