@@ -72,6 +72,10 @@ func (m *Machine) close(i int32, st Status, t time.Time) {
 		m.spoil(i)
 	case n.Kind == When && len(n.Children) > 0:
 		m.drop(n.Children[0], !st.OK())
+	case n.Kind == ForEach: // its items may be known from before it was done anew
+		for _, c := range m.children(i) {
+			m.drop(c, !st.OK())
+		}
 	}
 	m.settle(i)
 	p := n.Parent
