@@ -60,8 +60,8 @@ func (s *server) older(m *machine.Machine) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	length, there := s.before[m.Run]
-	if !there {
-		return m.Since.Before(s.since)
+	if !there { // or it had ended, and was taken up again
+		return m.Since.Before(s.since) || m.Came < m.Closed
 	}
 	return m.Came <= length
 }

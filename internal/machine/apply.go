@@ -112,6 +112,7 @@ func (m *Machine) apply(e *journal.Event) error {
 			return fmt.Errorf("status %q: %w", d.Status, journal.ErrUnknown)
 		}
 		m.Status, m.Reason, m.For, m.Over, m.Owner = st, d.Text, "", e.Time, ""
+		m.Closed = m.Length + 1
 		m.giveUp(e.Time)
 	default:
 		return fmt.Errorf("not an event of a run: %w", journal.ErrUnknown)

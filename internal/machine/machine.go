@@ -22,6 +22,7 @@ type Machine struct {
 	Definition artifact.Digest // that the run goes on under
 	Since      time.Time       // when it came under Definition
 	Came       int             // length of the journal then
+	Closed     int             // length of the journal when the run ended last; 0 if it never has
 	Drains     bool            // a person said to go on under the definition it began with
 	Owner      string          // executor that takes the run forward; empty if none does
 	Epoch      int64           // of the newest claim

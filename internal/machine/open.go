@@ -33,6 +33,14 @@ func (m *Machine) Open(i int32) (do Do, ticket uint32) {
 	return do, s.asked
 }
 
+// Unanswered reports whether node i waits for the answer to a question that could
+// not be answered yet.
+func (m *Machine) Unanswered(i int32) bool {
+	s := &m.states[i]
+	asks := s.phase == ready || s.phase == waiting || s.phase == unknown
+	return asks && s.more != nil && s.more.waits == "check"
+}
+
 // Queues reports whether stage i waits for its environment.
 func (m *Machine) Queues(i int32) bool { return m.states[i].locked }
 

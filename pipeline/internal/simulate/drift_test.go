@@ -42,7 +42,7 @@ func (p *process) takes(m *machine.Machine) bool {
 func (p *process) older(m *machine.Machine) bool {
 	length, there := p.before[m.Run]
 	if !there {
-		return m.Since.Before(p.since)
+		return m.Since.Before(p.since) || m.Came < m.Closed
 	}
 	return m.Came <= length
 }
