@@ -307,17 +307,11 @@ func (r *live) rest() {
 	}
 	r.s.alarm(r.id, next)
 	if len(r.erring) > 0 {
-		maps.DeleteFunc(r.erring, func(i int32, _ bool) bool { return answered(r.m.View(i)) })
+		maps.DeleteFunc(r.erring, func(i int32, _ bool) bool { return !r.m.Unanswered(i) })
 	}
 	if r.idle() && r.m.Owner == "" && (len(r.erring) == 0 || r.m.Status.Done()) { // the machine knows since when it errs
 		r.retire()
 	}
-}
-
-// answered reports whether a step does not wait any more for what gave an error: it
-// has ended, or was overridden and waits for something else.
-func answered(v machine.View) bool {
-	return !v.Ended.IsZero() || v.Status == machine.Waiting && v.For != "check"
 }
 
 // retire ends r. What is delivered later is lost.

@@ -201,7 +201,7 @@ func (r *live) rest() {
 	}
 	r.p.alarm(r.id, next)
 	for i := range r.erring {
-		if v := r.m.View(i); !v.Ended.IsZero() || v.Status == machine.Waiting && v.For != "check" {
+		if !r.m.Unanswered(i) {
 			delete(r.erring, i)
 		}
 	}
