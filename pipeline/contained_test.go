@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -168,11 +169,11 @@ func TestABadListenerHarmsNothing(t *testing.T) { // I18
 // A panickingStore panics from the nth call on.
 type panickingStore struct {
 	*journal.Memory
-	left int
+	left atomic.Int64
 }
 
 func (s *panickingStore) count() {
-	if s.left--; s.left < 0 {
+	if s.left.Add(-1) < 0 {
 		panic("store: oh no")
 	}
 }
@@ -207,7 +208,9 @@ func TestAStoreThatPanicsIsBroken(t *testing.T) { // I18, I9
 			start(t, over(store, steps...), "one")
 			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 			defer cancel()
-			err := over(&panickingStore{store, n}, steps...).Serve(ctx)
+			bad := &panickingStore{Memory: store}
+			bad.left.Store(int64(n))
+			err := over(bad, steps...).Serve(ctx)
 			if err != nil && !strings.Contains(err.Error(), "panic: store: oh no") {
 				t.Errorf("Serve over a store that panics after %d calls = %v; want its panic", n, err)
 			}

@@ -195,7 +195,7 @@ func TestEachMethodThatChangesARunWantsAPerson(t *testing.T) { // I12
 func TestEachEventSaysWhoActed(t *testing.T) { // I12
 	synctest.Test(t, func(t *testing.T) {
 		held := pipeline.Gate{Name: "legal", Require: approval.Quorum{Anyone: true, Veto: true}, OnReject: pipeline.Hold}
-		x := executor(flaky("test", 1, stage502), held, asks("release"), deploy("deploy", time.Hour, production))
+		x := executor(flaky("test", 1, errBadGateway), held, asks("release"), deploy("deploy", time.Hour, production))
 		serve(t, x)
 		id, err := x.Start(t.Context(), "shop", pipeline.Trigger{Actor: "sam"})
 		if err != nil {
@@ -245,4 +245,4 @@ func TestEachEventSaysWhoActed(t *testing.T) { // I12
 	})
 }
 
-var stage502 = errors.New("502 bad gateway")
+var errBadGateway = errors.New("502 bad gateway")

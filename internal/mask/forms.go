@@ -100,7 +100,7 @@ var (
 	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
 	lower        = regexp.MustCompile(`%..`)
 	special      = regexp.MustCompile("[^\\pL\\pN\\n_./:=@%+,-]") // what bash's printf %q puts a backslash before
-	inDouble     = regexp.MustCompile("[\"$`\\\\!]")
+	inDouble     = regexp.MustCompile(`["$\x60\\!]`)
 )
 
 func unquoted(s string) string { return s[1 : len(s)-1] }
