@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
+	"unicode"
 
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -19,24 +21,35 @@ func (s *Store) meet(ctx context.Context) error {
 		return err
 	}
 	defer s.witness.release()
-	have, _, err := newest(s.writer, s.id)
-	if err != nil {
-		return err
-	}
-	begins, entries, err := s.witness.load(have)
-	if err != nil {
-		return err
-	}
-	if err := s.agree(); err != nil {
-		return err
-	}
-	return compare(s.writer, begins, entries)
+	return s.writer.transact(ctx, func() error {
+		have, _, err := newest(s.writer, s.id)
+		if err != nil {
+			return err
+		}
+		begins, entries, err := s.witness.load(have)
+		if err != nil {
+			return err
+		}
+		if err := s.agree(); err != nil {
+			return err
+		}
+		return compare(s.writer, begins, entries)
+	})
 }
 
-// agree compares the newest event of the database with that of the witness, and
-// makes up for the one commit that a writer left unwitnessed when it died. The
-// caller has the lock.
+// agree compares the newest event of the database with that of the witness.
+// They were written at the same time, and the next commit began when both were
+// on the disk: so a crash leaves them as they were acknowledged, and the last
+// commit in either of them, both or none. Which it was cannot be known, nor
+// whether a disk lost the end of one of them later; so the commit is kept, from
+// where it is. Everything else is no crash.
+//
+// The caller has the lock, and has begun a transaction, which may be another
+// one afterwards.
 func (s *Store) agree() error {
+	if s.witness.off {
+		return nil
+	}
 	if _, err := s.witness.catchUp(); err != nil {
 		return err
 	}
@@ -48,6 +61,8 @@ func (s *Store) agree() error {
 	switch {
 	case have == want:
 		return nil
+	case s.witness.last != nil && have == s.witness.before:
+		return s.redo(have)
 	case have.seq < want.seq:
 		return fmt.Errorf("the database has %d events, want %d that the witness has in %s: %w: %w",
 			have.seq, want.seq, s.witness.log.Name(), journal.ErrRolledBack, journal.ErrCorrupt)
@@ -65,7 +80,10 @@ func (s *Store) agree() error {
 		if err := e.UnmarshalJSON(r.line); err != nil {
 			return fmt.Errorf("event %d of %q: %w", r.entry.number, r.entry.journal, err)
 		}
-		r.entry.fence = e.Fence()
+		if bytes.ContainsFunc(r.line, unicode.IsControl) {
+			return fmt.Errorf("event %d of %q has control characters: %w", r.entry.number, r.entry.journal, journal.ErrCorrupt)
+		}
+		r.entry.fence, r.entry.line = e.Fence(), r.line
 		missing = append(missing, r.entry)
 		t = t.next(r.entry.hash[:])
 		return nil
@@ -77,6 +95,37 @@ func (s *Store) agree() error {
 		return fmt.Errorf("events %d to %d of the store have sum %x, want %x: %w", start, have.seq, have.sum, t.sum, journal.ErrCorrupt)
 	}
 	return s.witness.add(have, missing)
+}
+
+// redo commits what only the witness has. The transaction goes on in another,
+// so that never more than one commit is in one place alone.
+func (s *Store) redo(have tip) error {
+	w := s.witness
+	s.tip, s.start, s.added = have, have.seq+1, s.added[:0]
+	for i := range w.last {
+		e := &w.last[i]
+		p := part{Batch: journal.Batch{Journal: e.journal, Length: int(e.number), Events: make([]journal.Event, 1)}, lines: [][]byte{e.line}}
+		if err := p.Events[0].UnmarshalJSON(e.line); err != nil {
+			return fmt.Errorf("%v of the witness: %w", e, err)
+		}
+		refused, failed := s.add(s.writer, []part{p})
+		if refused != nil {
+			refused = fmt.Errorf("%v of the witness: %w: %w", e, refused, journal.ErrCorrupt)
+		}
+		if err := errors.Join(refused, failed); err != nil {
+			return err
+		}
+	}
+	if s.tip != w.tip {
+		return fmt.Errorf("event %d of the witness makes sum %x, want %x: %w", s.tip.seq, s.tip.sum, w.tip.sum, journal.ErrCorrupt)
+	}
+	if s.config.Log != nil {
+		s.config.Log.Warn("a crash left a commit in the witness alone, which was put back", "log", w.log.Name(), "events", len(w.last), "from", s.start)
+	}
+	if _, err := s.writer.exec("commit"); err != nil {
+		return err
+	}
+	return s.writer.begin()
 }
 
 // compare checks the events of the database after a tip against the entries of

@@ -116,7 +116,7 @@ func (s *Store) write(c *conn, p *part) error {
 			break
 		}
 		s.tip = s.tip.next(hashes[i])
-		s.added = append(s.added, entry{p.Journal, int64(p.Length + i), [sha256.Size]byte(hashes[i]), p.Events[i].Fence()})
+		s.added = append(s.added, entry{p.Journal, int64(p.Length + i), [sha256.Size]byte(hashes[i]), p.Events[i].Fence(), line})
 		_, err = c.exec("insert into events (seq, journal, number, line, hash, sum, start) values (?, ?, ?, ?, ?, ?, ?)",
 			s.tip.seq, id, int64(p.Length+i), line, hashes[i], s.tip.sum[:], s.start)
 	}

@@ -56,29 +56,35 @@ func BenchmarkRawInsert(b *testing.B) {
 	}
 }
 
-// Writers append two events at a time, each to a journal of its own.
+// Writers append two events at a time, each to a journal of its own: as a Store
+// does, and without a witness.
 func BenchmarkAppend(b *testing.B) {
-	e := note("smoke test: 3 of 40 failed")
 	for _, writers := range []int{1, 8, 64} {
-		b.Run(fmt.Sprint("writers=", writers), func(b *testing.B) {
-			s := openAt(b, filepath.Join(b.TempDir(), "journals.db"))
-			var next atomic.Int64
-			var wg sync.WaitGroup
-			b.ResetTimer()
-			for w := range writers {
-				wg.Go(func() {
-					for length := 0; next.Add(1) <= int64(b.N); length += 2 {
-						if err := s.Append(b.Context(), batch(fmt.Sprint(w), length, e, e)); err != nil {
-							b.Error(err)
-							return
-						}
-					}
-				})
+		for _, off := range []bool{true, false} {
+			b.Run(fmt.Sprintf("writers=%d/witness=%v", writers, !off), func(b *testing.B) { benchmarkAppend(b, writers, off) })
+		}
+	}
+}
+
+func benchmarkAppend(b *testing.B, writers int, off bool) {
+	e := note("smoke test: 3 of 40 failed")
+	s := openAt(b, filepath.Join(b.TempDir(), "journals.db"))
+	s.witness.off = off
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	b.ResetTimer()
+	for w := range writers {
+		wg.Go(func() {
+			for length := 0; next.Add(1) <= int64(b.N); length += 2 {
+				if err := s.Append(b.Context(), batch(fmt.Sprint(w), length, e, e)); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-			wg.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 		})
 	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 }
 
 // A store of 100,000 runs that ended and 1,000 that did not is opened, and

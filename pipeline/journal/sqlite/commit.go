@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -137,8 +138,7 @@ func (s *Store) begin(ctx context.Context) error {
 		if err := s.alive(); err != nil {
 			return err
 		}
-		_, err := s.writer.exec("begin immediate")
-		return err
+		return s.writer.begin()
 	})
 	if err != nil {
 		s.witness.release()
@@ -178,13 +178,24 @@ func (s *Store) work(group []*write) error {
 			end = "commit"
 		}
 	}
-	if _, err := s.writer.exec(end); err != nil {
-		return fmt.Errorf("%s failed: %w", end, err)
+	return s.finish(end)
+}
+
+// finish ends the transaction and has what it added witnessed. Both are synced
+// at the same time, for each takes as long as the other: a crash leaves either
+// one of them ahead by this commit, and agree makes up for it.
+func (s *Store) finish(end string) error {
+	witnessed := make(chan error, 1)
+	if len(s.added) > 0 {
+		go func() { witnessed <- s.witness.add(s.tip, s.added) }()
+	} else {
+		witnessed <- nil
 	}
-	if len(s.added) == 0 {
-		return nil
+	_, failed := s.writer.exec(end)
+	err := <-witnessed // in any case, for then the lock is given up
+	if failed != nil {
+		return errors.Join(fmt.Errorf("%s failed: %w", end, failed), err)
 	}
-	err := s.witness.add(s.tip, s.added)
 	if err == nil {
 		err = s.sign()
 	}

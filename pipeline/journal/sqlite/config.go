@@ -29,8 +29,8 @@ type Config struct {
 	// several. nil means they stay here.
 	Sink func(ctx context.Context, note []byte) error
 
-	// Log is told of what a crash left and was set aside. nil means nobody
-	// is; Verify reports it too.
+	// Log is told of what a crash left, and was set aside or put back. nil
+	// means nobody is; Verify reports it too.
 	Log *slog.Logger
 }
 

@@ -68,6 +68,27 @@ func (c *conn) exec(query string, args ...any) (id int64, err error) {
 	return r.LastInsertId()
 }
 
+// transact has do done in a transaction, which is rolled back if it fails.
+func (c *conn) transact(ctx context.Context, do func() error) error {
+	if err := retry(ctx, c.begin); err != nil {
+		return err
+	}
+	err := do()
+	if err == nil {
+		_, err = c.exec("commit")
+	}
+	if err != nil {
+		c.exec("rollback") // it may have been done already
+	}
+	return err
+}
+
+// begin begins a transaction that writes.
+func (c *conn) begin() error {
+	_, err := c.exec("begin immediate")
+	return err
+}
+
 // query calls row with each row that a statement returns.
 func (c *conn) query(row func(v []driver.Value) error, query string, args ...any) (err error) {
 	s, err := c.prepare(query)

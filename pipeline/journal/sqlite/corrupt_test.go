@@ -21,7 +21,7 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
-var corruptions = flag.Int("corruptions", 0, "how many bytes TestNoCorruptionIsSilent changes at least; -1 means every one; 0 means 20000, or 1000 with -short")
+var corruptions = flag.Int("corruptions", 0, "how many bytes TestNoCorruptionIsSilent changes at least; -1 means every one; 0 means 2000, or 500 with -short")
 
 // An image is the files of a store at one moment, by their names.
 type image map[string][]byte
@@ -55,6 +55,7 @@ const (
 	found     = iota // an error that names the store
 	identical        // all is there, as it was
 	torn             // all is there, and what is torn at the end of the witness is reported
+	putBack          // reported, and all is there once it was opened to be written
 	silent
 )
 
@@ -62,15 +63,15 @@ const (
 // sector that is zeroed, swapped or doubled, every cut and every older file that
 // is put back is found, or has changed nothing that can be read.
 func TestNoCorruptionIsSilent(t *testing.T) {
-	states, old := scenes(t)
+	states, old := scenes(t, 26)
 	want := *corruptions
 	switch {
 	case want == 0 && testing.Short():
-		want = 1000
+		want = 500
 	case want == 0:
-		want = 20_000
+		want = 2000
 	}
-	var did [4]atomic.Int64
+	var did [silent + 1]atomic.Int64
 	var all atomic.Int64
 	began := time.Now()
 	jobs := make(chan func(w *workshop))
@@ -88,21 +89,13 @@ func TestNoCorruptionIsSilent(t *testing.T) {
 			outcome, why := w.try(im, m)
 			did[outcome].Add(1)
 			all.Add(1)
-			if outcome == silent || m.sure && outcome != found {
+			if outcome == silent || m.sure && outcome != found && outcome != putBack {
 				t.Errorf("%s: outcome %d, %v; want an error that says where", m.name, outcome, why)
 			}
 		}
 	}
 	for _, im := range states {
-		size := 0
-		for _, b := range im {
-			size += len(b)
-		}
-		step := 1
-		if want > 0 {
-			step = max(1, 2*size*len(states)/want) // half of them; the rest are of the witness and of sectors
-		}
-		for _, m := range mutations(im, step) {
+		for _, m := range mutations(im, want/len(states)) {
 			try(im, m)
 		}
 	}
@@ -111,8 +104,8 @@ func TestNoCorruptionIsSilent(t *testing.T) {
 	}
 	close(jobs)
 	workers.Wait()
-	t.Logf("%d corruptions in %v: %d found, %d of bytes that nothing reads, %d torn tails reported, %d silent",
-		all.Load(), time.Since(began).Round(time.Second), did[found].Load(), did[identical].Load(), did[torn].Load(), did[silent].Load())
+	t.Logf("%d corruptions in %v: %d found, %d of bytes that nothing reads, %d torn tails reported, %d last commits put back, %d silent",
+		all.Load(), time.Since(began).Round(time.Second), did[found].Load(), did[identical].Load(), did[torn].Load(), did[putBack].Load(), did[silent].Load())
 	if n := all.Load(); n < int64(want) {
 		t.Errorf("%d corruptions; want %d or more", n, want)
 	}
@@ -126,12 +119,15 @@ type scene struct {
 }
 
 // scenes makes a store, and returns its last image with and without a WAL, and
-// what it was after each append.
-func scenes(t *testing.T) (states []image, old []scene) {
+// what it was after each of the appends.
+func scenes(t *testing.T, appends int) (states []image, old []scene) {
 	dir := t.TempDir()
 	s := openAt(t, filepath.Join(dir, "s.db"))
-	s.witness.limit = 2000
-	for i := range 24 {
+	s.witness.limit, s.witness.step = 3000, 512
+	if err := s.witness.log.Truncate(512); err != nil {
+		t.Fatal(err)
+	}
+	for i := range appends {
 		events := []journal.Event{note(fmt.Sprint("event ", i)), note("of a run")}
 		if i%8 == 7 {
 			events[1] = journal.Event{Time: note("").Time, Kind: journal.Ended}
@@ -202,6 +198,16 @@ func (w *workshop) try(im image, m mutation) (outcome int, why error) {
 	w.put(harmed)
 	path := filepath.Join(w.dir, "s.db")
 	r, got, err := look(path, m.head)
+	outcome = identical
+	if len(r.SetAside) > 0 {
+		outcome = torn
+		if err == nil && !reflect.DeepEqual(got, w.truth) {
+			outcome = putBack
+			if err = w.write(path); err == nil {
+				_, got, err = look(path, m.head)
+			}
+		}
+	}
 	switch {
 	case err != nil && strings.Contains(err.Error(), path):
 		return found, err
@@ -209,10 +215,18 @@ func (w *workshop) try(im image, m mutation) (outcome int, why error) {
 		return silent, fmt.Errorf("an error that does not say where: %w", err)
 	case !reflect.DeepEqual(got, w.truth):
 		return silent, errors.New("what is read is not what was appended")
-	case len(r.SetAside) > 0:
-		return torn, nil
 	}
-	return identical, nil
+	return outcome, nil
+}
+
+// write opens the store to be written.
+func (w *workshop) write(path string) error {
+	w.has = nil // for it changes files
+	s, err := Open(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	return s.Close()
 }
 
 // look reads and verifies a store, without a change to it.
@@ -231,6 +245,9 @@ func look(path string, heads []journal.Head) (r journal.Report, got []string, er
 
 // put makes the directory hold an image. Only files that differ are written.
 func (w *workshop) put(im image) {
+	if w.has == nil {
+		os.RemoveAll(w.dir)
+	}
 	os.Remove(filepath.Join(w.dir, "s.db-shm"))
 	for name := range w.has {
 		if _, ok := im[name]; !ok {
@@ -256,17 +273,23 @@ func (w *workshop) put(im image) {
 	w.has = im
 }
 
-// mutations returns what is done to one image: each step-th byte is changed, and
-// more of those of the witness, of which there are fewer.
-func mutations(im image, step int) (all []mutation) {
+// mutations returns about so many things that are done to one image, or more, and
+// as many of them to the witness as to the database; all there are if want is
+// negative.
+func mutations(im image, want int) (all []mutation) {
+	witness := func(name string) bool { return strings.HasSuffix(name, logSuffix) }
+	size := map[bool]int{}
+	for name, b := range im {
+		size[witness(name)] += len(b)
+	}
 	for _, name := range slices.Sorted(maps.Keys(im)) {
 		b := im[name]
+		every := 1
+		if want >= 0 {
+			every = max(1, 2*size[witness(name)]/max(want, 1))
+		}
 		change := func(what string, change func(b []byte) []byte) {
 			all = append(all, mutation{name: name + ": " + what, make: func(im image) { im[name] = change(bytes.Clone(b)) }})
-		}
-		every := step
-		if strings.HasSuffix(name, logSuffix) {
-			every = max(1, step/48)
 		}
 		for i := 0; i < len(b); i += every {
 			change(fmt.Sprintf("bit %d of byte %d changed", (i/every)%8, i), func(b []byte) []byte {
@@ -275,7 +298,7 @@ func mutations(im image, step int) (all []mutation) {
 			})
 		}
 		for _, sector := range []int{512, 4096} {
-			for i := 0; i+sector <= len(b); i += sector * max(1, step/4) {
+			for i := 0; i+sector <= len(b); i += sector * max(1, every/4) {
 				change(fmt.Sprintf("%d bytes at %d zeroed", sector, i), func(b []byte) []byte {
 					clear(b[i : i+sector])
 					return b

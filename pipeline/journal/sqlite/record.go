@@ -16,13 +16,14 @@ import (
 // A log of the witness is lines of text. Each ends in the CRC-32C of what is
 // before it, in hex. The first one says where the log takes over:
 //
-//	penstock-witness/1 <store> <events> <sum> <crc>
+//	penstock-witness/2 <store> <events> <sum> <crc>
 //
 // Each commit is one line, so that a crash can tear no more than the last. It
 // has the tip after the commit, and for each event its journal, its number
-// there, its hash and what it fences off:
+// there, its hash, what it fences off, and the event itself with its length in
+// bytes:
 //
-//   - <events> <sum> "<journal>" <number> <hash> <fence> … <crc>
+//   - <events> <sum> "<journal>" <number> <hash> <fence> <length> <event> … <crc>
 //
 // A checkpoint is a note, quoted, and the last line of a log that is full says
 // so:
@@ -30,7 +31,7 @@ import (
 //	= <events> <sum> "<note>" <crc>
 //	. <events> <sum> <crc>
 const (
-	beginning  = "penstock-witness/1"
+	beginning  = "penstock-witness/2"
 	commits    = "+"
 	checkpoint = "="
 	full       = "."
@@ -41,7 +42,8 @@ type entry struct {
 	journal string
 	number  int64
 	hash    [sha256.Size]byte
-	fence   int64 // journal.Event.Fence
+	fence   int64  // journal.Event.Fence
+	line    []byte // JSON, with no byte below a space in it
 }
 
 // is reports whether e is of the same event as other.
@@ -79,6 +81,8 @@ func (r *record) encode(b []byte) []byte {
 		b = strconv.AppendInt(append(b, ' '), e.number, 10)
 		b = hex.AppendEncode(append(b, ' '), e.hash[:])
 		b = strconv.AppendInt(append(b, ' '), e.fence, 10)
+		b = strconv.AppendInt(append(b, ' '), int64(len(e.line)), 10)
+		b = append(append(b, ' '), e.line...)
 	}
 	if r.kind == checkpoint {
 		b = strconv.AppendQuoteToASCII(append(b, ' '), r.note)
@@ -106,7 +110,7 @@ func decode(line []byte) (r record, err error) {
 	}
 	r.tip.seq, r.tip.sum = f.number(), f.hash()
 	for r.kind == commits && f.rest != "" && f.err == nil {
-		r.entries = append(r.entries, entry{f.quoted(), f.number(), f.hash(), f.number()})
+		r.entries = append(r.entries, entry{f.quoted(), f.number(), f.hash(), f.number(), f.counted()})
 	}
 	if r.kind == checkpoint {
 		r.note = f.quoted()
@@ -176,6 +180,18 @@ func (f *fields) quoted() string {
 	f.rest = strings.TrimPrefix(f.rest[len(q):], " ")
 	s, _ := strconv.Unquote(q) // it is a quoted prefix
 	return s
+}
+
+// counted reads a number, and so many bytes.
+func (f *fields) counted() []byte {
+	n := f.number()
+	if n > int64(len(f.rest)) {
+		f.fail("an event of %d bytes, with %d left in the line", n, len(f.rest))
+		return nil
+	}
+	b := []byte(f.rest[:n])
+	f.rest = strings.TrimPrefix(f.rest[n:], " ")
+	return b
 }
 
 // check returns the error of a record that cannot follow the tip.

@@ -14,8 +14,8 @@ func records() []record {
 	one := t.next(make([]byte, 32))
 	return []record{
 		{kind: beginning, store: "STORE", tip: t},
-		{kind: commits, tip: one, entries: []entry{{journal: "run-1"}}},
-		{kind: commits, tip: one.next(one.sum[:]), entries: []entry{{"a b\n\"\xff", 7, one.sum, 42}}},
+		{kind: commits, tip: one, entries: []entry{{journal: "run-1", line: []byte{}}}},
+		{kind: commits, tip: one.next(one.sum[:]), entries: []entry{{"a b\n\"\xff", 7, one.sum, 42, []byte(`{"kind": "x y"}`)}, {"b", 8, one.sum, 0, []byte("{}")}}},
 		{kind: checkpoint, tip: one, note: "two\nlines\n"},
 		{kind: full, tip: one},
 	}

@@ -38,8 +38,9 @@ const unseen = 1_000_000
 //
 // A database that is damaged in itself is an error for which errors.Is(err,
 // [journal.ErrCorrupt]), and one that does agree with its witness is one for
-// which errors.Is(err, [journal.ErrInput]); nothing is changed then. After any
-// other error call it again.
+// which errors.Is(err, [journal.ErrInput]); so is one that lacks the last commit
+// alone, which is put back from the witness. Nothing else is changed then. After
+// any other error call it again.
 func (cfg Config) AcceptRollback(ctx context.Context, path, by, reason string) (Rollback, error) {
 	r, err := cfg.acceptRollback(ctx, path, by, reason)
 	if err != nil {
@@ -76,16 +77,16 @@ func (cfg Config) acceptRollback(ctx context.Context, path, by, reason string) (
 	if err != nil {
 		return Rollback{}, err
 	}
-	switch _, _, err := s.witness.load(have); {
-	case err == nil:
-		err = s.agree()
-		if err == nil {
-			return Rollback{}, fmt.Errorf("the database and its witness agree, there is nothing to accept: %w", journal.ErrInput)
+	err = s.writer.transact(ctx, func() error {
+		if _, _, err := s.witness.load(have); err != nil {
+			return err
 		}
-		if !errors.Is(err, journal.ErrCorrupt) {
-			return Rollback{}, err
-		}
-	case !errors.Is(err, journal.ErrCorrupt):
+		return s.agree()
+	})
+	if err == nil {
+		return Rollback{}, fmt.Errorf("the database and its witness agree, there is nothing to accept: %w", journal.ErrInput)
+	}
+	if !errors.Is(err, journal.ErrCorrupt) {
 		return Rollback{}, err
 	}
 	return s.restore(ctx, v, have, journal.Event{Time: time.Now(), Kind: journal.Restored, By: by}, reason)
@@ -131,23 +132,21 @@ func (s *Store) restore(ctx context.Context, v *verifier, have tip, e journal.Ev
 		}
 	}
 	slices.Sort(names)
-	if _, err := s.writer.exec("begin immediate"); err != nil {
-		return r, err
-	}
-	s.tip, s.start = have, have.seq+1
-	for _, name := range names {
-		p, err := encode(journal.Batch{Journal: name, Length: int(lengths[name]), Events: []journal.Event{e}})
-		if err == nil {
-			var refused error
-			refused, err = s.add(s.writer, []part{p})
-			err = errors.Join(refused, err)
+	err = s.writer.transact(ctx, func() error {
+		s.tip, s.start = have, have.seq+1
+		for _, name := range names {
+			p, err := encode(journal.Batch{Journal: name, Length: int(lengths[name]), Events: []journal.Event{e}})
+			if err != nil {
+				return err
+			}
+			refused, failed := s.add(s.writer, []part{p})
+			if err := errors.Join(refused, failed); err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			s.writer.exec("rollback")
-			return r, err
-		}
-	}
-	if _, err := s.writer.exec("commit"); err != nil {
+		return nil
+	})
+	if err != nil {
 		return r, err
 	}
 	paths, err := logs(s.witness.dir)
@@ -179,7 +178,7 @@ func (s *Store) lost(lengths map[string]int64) (r Rollback, hidden bool, err err
 	hidden = len(paths) == 0
 	end := ""
 	for _, path := range paths {
-		b, err := os.ReadFile(path)
+		b, err := readLog(path)
 		if err != nil {
 			return r, false, err
 		}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
@@ -49,7 +50,7 @@ pragma user_version = %d;
 
 // prepare makes the tables of a new file and checks those of an old one. It
 // changes nothing in a file that is not ours.
-func prepare(c *conn) error {
+func prepare(ctx context.Context, c *conn) error {
 	if err := checkVersion(c); err != nil {
 		return err
 	}
@@ -63,25 +64,18 @@ func prepare(c *conn) error {
 	if mode != "wal" {
 		return fmt.Errorf("journal mode is %q, want wal: %w", mode, journal.ErrInput)
 	}
-	if _, err := c.exec("begin immediate"); err != nil {
+	return c.transact(ctx, func() error {
+		empty, err := check(c)
+		if err == nil && empty {
+			err = create(c)
+		}
+		if err == nil {
+			// Changes nothing, but fails if the file cannot be written, of
+			// which begin does not complain.
+			_, err = c.exec("delete from leases where false")
+		}
 		return err
-	}
-	empty, err := check(c)
-	if err == nil && empty {
-		err = create(c)
-	}
-	if err == nil {
-		// Changes nothing, but fails if the file cannot be written, of
-		// which begin does not complain.
-		_, err = c.exec("delete from leases where false")
-	}
-	if err == nil {
-		_, err = c.exec("commit")
-	}
-	if err != nil {
-		c.exec("rollback")
-	}
-	return err
+	})
 }
 
 // check reports whether the file has nothing in it yet, and returns an error

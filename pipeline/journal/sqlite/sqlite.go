@@ -14,11 +14,13 @@
 // SQLite takes a damaged page at the end of its log for the end of what was
 // written, and cannot know an old copy of itself. Therefore the directory whose
 // name ends in ".witness" has lines that say which events were committed, with
-// their hashes. It is added to and synced before Append acknowledges. Open and
-// each Append compare: a database that lacks what the witness has is an error
-// for which errors.Is(err, [journal.ErrRolledBack]). What a crash leaves of a
-// line is copied to a file of that directory that ends in ".torn" and reported
-// by Verify. Keep copies of the witness elsewhere, or of its last lines: who can
+// their hashes and the events themselves. It is written and synced while the
+// database is, and Append acknowledges when both have it. Open and each Append
+// compare: a commit that a crash left in one of the two alone is put into the
+// other, and a database that lacks more than that is an error for which
+// errors.Is(err, [journal.ErrRolledBack]). What a crash leaves of a line is
+// copied to a file of that directory that ends in ".torn" and reported by
+// Verify. Keep copies of the witness elsewhere, or of its last lines: who can
 // put back old copies of both can have the store forget. Logs but the last two
 // may be moved away.
 //
@@ -139,12 +141,12 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		return nil, explain(err)
 	}
 	err = retry(ctx, func() (err error) {
-		if err = s.prepare(); err == nil {
+		if err = s.prepare(ctx); err == nil {
 			s.id, err = identity(s.writer)
 		}
 		return err
 	})
-	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, tell: cfg.Log}
+	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, step: logStep, tell: cfg.Log}
 	if err != nil {
 		return nil, errors.Join(explain(err), s.Close())
 	}
@@ -162,9 +164,9 @@ func (s *Store) connect() (*conn, error) {
 
 // prepare looks at the file, and makes it what it should be unless it is only
 // to be read.
-func (s *Store) prepare() error {
+func (s *Store) prepare(ctx context.Context) error {
 	if !s.config.ReadOnly {
-		return prepare(s.writer)
+		return prepare(ctx, s.writer)
 	}
 	if err := checkVersion(s.writer); err != nil {
 		return err

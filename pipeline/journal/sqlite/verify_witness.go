@@ -13,7 +13,7 @@ import (
 // by event.
 type walk struct {
 	paths []string // of the logs that are left to read
-	last  int64    // bytes to read of the last one
+	tail  []byte   // what the last one had
 	store string
 
 	base    tip // with which the first log begins
@@ -27,13 +27,8 @@ type walk struct {
 // next returns what the witness has of the event after those it returned
 // before, and nil at the end.
 func (w *walk) next() (*entry, error) {
-	for len(w.entries) == 0 {
-		if len(w.paths) == 0 {
-			return nil, nil
-		}
-		if err := w.read(); err != nil {
-			return nil, err
-		}
+	if err := w.fill(); err != nil || len(w.entries) == 0 {
+		return nil, err
 	}
 	e := &w.entries[0]
 	w.entries = w.entries[1:]
@@ -41,20 +36,36 @@ func (w *walk) next() (*entry, error) {
 	return e, nil
 }
 
+// fill reads on until there are entries, or nothing is left.
+func (w *walk) fill() error {
+	for len(w.entries) == 0 && len(w.paths) > 0 {
+		if err := w.read(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// alone reports whether what is left of the witness is the one commit after t,
+// as a crash can leave it.
+func (w *walk) alone(t tip) bool {
+	return len(w.entries) > 0 && len(w.paths) == 0 && w.reader.last != nil && w.at == t.seq && w.reader.before == t
+}
+
 // read reads the next log.
 func (w *walk) read() error {
 	path := w.paths[0]
 	w.paths = w.paths[1:]
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if len(w.paths) == 0 {
-		b = b[:min(int64(len(b)), w.last)]
+	b := w.tail
+	if len(w.paths) > 0 {
+		var err error
+		if b, err = readLog(path); err != nil {
+			return err
+		}
 	}
 	l := &logReader{path: path, store: w.store, tip: w.reader.tip}
 	w.entries = nil
-	err = l.read(b, func(e []entry) { w.entries = append(w.entries, e...) })
+	err := l.read(b, func(e []entry) { w.entries = append(w.entries, e...) })
 	if err != nil {
 		return err
 	}
@@ -95,11 +106,9 @@ func (v *verifier) moment() (w *walk, err error) {
 		return nil, err
 	}
 	if n := len(w.paths); n > 0 {
-		info, err := os.Stat(w.paths[n-1])
-		if err != nil {
+		if w.tail, err = readLog(w.paths[n-1]); err != nil {
 			return nil, err
 		}
-		w.last = info.Size()
 	}
 	torn, err := filesOf(dir, tornSuffix)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -185,10 +194,18 @@ func (v *verifier) lost(seq int64) error {
 
 // unmatched reports what only one of database and witness has.
 func (v *verifier) unmatched() error {
-	if err := v.lost(1<<63 - 1); err != nil || v.walk == nil {
+	w := v.walk
+	if w == nil {
+		return nil
+	}
+	if err := w.fill(); err != nil {
+		return v.stroll(err)
+	}
+	if w.alone(v.newest) {
+		v.report.SetAside = append(v.report.SetAside, fmt.Sprintf("%s, a commit of %d events after %d, to be put back", w.reader.path, len(w.entries), w.at))
+	} else if err := v.lost(1<<63 - 1); err != nil || v.walk == nil {
 		return err
 	}
-	w := v.walk
 	if w.torn != "" {
 		v.report.SetAside = append(v.report.SetAside, w.torn+", to be set aside")
 	}

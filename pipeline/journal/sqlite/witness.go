@@ -1,9 +1,11 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -18,9 +20,13 @@ import (
 // WAL for the end of it, and cannot know that it is an old copy of itself; the
 // witness is how that is found.
 //
-// It is written after the commit and before anything is acknowledged, so it is
-// never ahead of the database, and behind it by one commit at most, which the
-// next writer then makes up for. All this is done by who has the lock.
+// It is written while the commit is, and nothing is acknowledged nor begun
+// before both are on the disk. So it is ahead of the database or behind it by
+// one commit at most, for which the next writer then makes up; to that end a
+// line has the events themselves. All this is done by who has the lock.
+//
+// Lines are written over zeros that were synced earlier, a step of them at a
+// time: then a sync has no length of a file to keep, and takes half as long.
 //
 // A witness is not safe for use by several goroutines at once.
 type witness struct {
@@ -28,6 +34,8 @@ type witness struct {
 	store string // what its logs have to be of
 	disk  disk
 	limit int64        // bytes in a log that is full
+	step  int64        // bytes of zeros that are written at once
+	off   bool         // nothing is witnessed; only a benchmark does so
 	tell  *slog.Logger // of what is set aside; may be nil
 	lock  *os.File     // never removed, or two could hold it
 
@@ -37,21 +45,27 @@ type witness struct {
 	tip    tip      // what it witnesses
 	full   bool     // the next log is to begin
 	signed int64    // tip.seq of the last checkpoint
+	before tip      // before the last line
+	last   []entry  // of the last line, if it is of a commit and not written here
+	line   []byte   // to encode in
+	page   [4096]byte
 }
 
 // A disk is how the witness changes files. Tests put another in place that
 // fails.
 type disk struct {
-	write func(f *os.File, b []byte) error
-	sync  func(f *os.File) error
+	write func(f *os.File, b []byte, at int64) error
+	sync  func(f *os.File) error // of what is in a log, and its length
+	full  func(f *os.File) error // of all there is, also of a directory
 }
 
 var realDisk = disk{
-	write: func(f *os.File, b []byte) error {
-		_, err := f.Write(b)
+	write: func(f *os.File, b []byte, at int64) error {
+		_, err := f.WriteAt(b, at)
 		return err
 	},
-	sync: (*os.File).Sync,
+	sync: dataSync,
+	full: (*os.File).Sync,
 }
 
 const (
@@ -59,7 +73,8 @@ const (
 	tornSuffix = ".torn"
 	lockName   = "lock"
 
-	logSize = 1 << 20 // bytes in a log, about 6,000 events; the last log is read whenever the store is opened
+	logSize = 1 << 20 // bytes in a log, about 3,000 events; the last log is read whenever the store is opened
+	logStep = 1 << 16 // bytes written ahead, about 200 events
 )
 
 // logName is the name of the log that begins after so many events.
@@ -81,6 +96,12 @@ func filesOf(dir, suffix string) (paths []string, err error) {
 		}
 	}
 	return paths, err
+}
+
+// readLog returns what is in a log, without the zeros that follow.
+func readLog(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	return bytes.TrimRight(b, "\x00"), err
 }
 
 // openLock opens the file whose lock orders all writers, and makes it and its
@@ -118,17 +139,21 @@ func (w *witness) load(have tip) (begins tip, entries []entry, err error) {
 	} else if filepath.Base(last) == logName(have.seq) {
 		w.tip = have // if it has no line yet
 	}
-	w.log, err = os.OpenFile(last, os.O_RDWR|os.O_APPEND, 0)
+	w.log, err = os.OpenFile(last, os.O_RDWR, 0)
 	if err != nil {
 		return tip{}, nil, err
 	}
-	entries, err = w.catchUp()
+	b, err := readLog(last)
+	if err != nil {
+		return tip{}, nil, err
+	}
+	entries, err = w.take(b)
 	return w.base, entries, err
 }
 
 // lastTip returns what a log witnesses that is not the last.
 func lastTip(path, store string) (tip, error) {
-	b, err := os.ReadFile(path)
+	b, err := readLog(path)
 	if err != nil {
 		return tip{}, err
 	}
@@ -145,7 +170,7 @@ func lastTip(path, store string) (tip, error) {
 // create makes the log that goes on from the tip.
 func (w *witness) create() (err error) {
 	path := filepath.Join(w.dir, logName(w.tip.seq))
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o666)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return err
 	}
@@ -167,20 +192,30 @@ func (w *witness) begin() error {
 
 // put adds a line to the log. When it returns nil the line outlives a crash.
 func (w *witness) put(r *record) error {
-	b := r.encode(nil)
-	if err := w.disk.write(w.log, b); err != nil {
+	w.line = r.encode(w.line[:0])
+	size := w.size + int64(len(w.line))
+	if room := w.room(size); room > w.room(w.size) {
+		w.line = append(w.line, make([]byte, room-size)...)
+	}
+	if err := w.disk.write(w.log, w.line, w.size); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
 	if err := w.disk.sync(w.log); err != nil {
 		return fmt.Errorf("witness: %w", err)
 	}
-	w.size += int64(len(b))
-	w.tip = r.tip
+	w.size, w.tip, w.last = size, r.tip, nil
 	return nil
 }
 
+// room is how long a file is that has so many bytes of lines.
+func (w *witness) room(size int64) int64 { return (size + w.step - 1) / w.step * w.step }
+
 // add witnesses events after which the store has come to t.
 func (w *witness) add(t tip, entries []entry) error {
+	if w.off {
+		w.tip = t
+		return nil
+	}
 	if w.full {
 		if err := w.create(); err != nil {
 			return err
@@ -200,10 +235,14 @@ func (w *witness) turn() error {
 
 // catchUp reads what other processes have added to the log since, and goes on
 // to the logs that they began. What one that died left of a line is copied to
-// a file of its own and cut off.
+// a file of its own and wiped out.
 func (w *witness) catchUp() (entries []entry, err error) {
 	for {
-		more, err := w.readOn()
+		b, err := w.fresh()
+		if err != nil {
+			return nil, err
+		}
+		more, err := w.take(b)
 		if err != nil {
 			return nil, err
 		}
@@ -211,7 +250,7 @@ func (w *witness) catchUp() (entries []entry, err error) {
 		if !w.full {
 			return entries, nil
 		}
-		next, err := os.OpenFile(filepath.Join(w.dir, logName(w.tip.seq)), os.O_RDWR|os.O_APPEND, 0)
+		next, err := os.OpenFile(filepath.Join(w.dir, logName(w.tip.seq)), os.O_RDWR, 0)
 		if errors.Is(err, os.ErrNotExist) {
 			return entries, nil
 		}
@@ -223,19 +262,32 @@ func (w *witness) catchUp() (entries []entry, err error) {
 	}
 }
 
-// readOn reads what is new in the log.
-func (w *witness) readOn() (entries []entry, err error) {
-	info, err := w.log.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case info.Size() < w.size:
-		return nil, fmt.Errorf("%s has %d bytes, and had %d: %w", w.log.Name(), info.Size(), w.size, journal.ErrCorrupt)
-	case info.Size() > w.size:
-		b := make([]byte, info.Size()-w.size)
-		if _, err := w.log.ReadAt(b, w.size); err != nil {
+// fresh returns what is in the log after what is known of it. From one byte
+// before, so that it is seen if that is not there any more.
+func (w *witness) fresh() (b []byte, err error) {
+	from := max(0, w.size-1)
+	for end := len(w.page); end == len(w.page); {
+		n, err := w.log.ReadAt(w.page[:], from+int64(len(b)))
+		if err != nil && err != io.EOF {
 			return nil, err
 		}
+		if end = bytes.IndexByte(w.page[:n], 0); end < 0 {
+			end = n
+		}
+		b = append(b, w.page[:end]...)
+	}
+	if w.size == 0 {
+		return b, nil
+	}
+	if len(b) == 0 || b[0] != '\n' {
+		return nil, fmt.Errorf("%s has no line that ends at byte %d, and had one: %w", w.log.Name(), w.size, journal.ErrCorrupt)
+	}
+	return b[1:], nil
+}
+
+// take goes on with what is new in the log.
+func (w *witness) take(b []byte) (entries []entry, err error) {
+	if len(b) > 0 {
 		l := &logReader{path: w.log.Name(), store: w.store, at: w.size, tip: w.tip}
 		if err := l.read(b, func(e []entry) { entries = append(entries, e...) }); err != nil {
 			return nil, err
@@ -244,6 +296,9 @@ func (w *witness) readOn() (entries []entry, err error) {
 			w.base = l.base
 		}
 		w.tip, w.size, w.full, w.signed = l.tip, w.size+l.whole, l.full, max(w.signed, l.signed)
+		if l.whole > 0 {
+			w.before, w.last = l.before, l.last
+		}
 		if l.whole < int64(len(b)) {
 			if err := w.setAside(b[l.whole:]); err != nil {
 				return nil, err
@@ -260,7 +315,7 @@ func (w *witness) readOn() (entries []entry, err error) {
 }
 
 // setAside copies what a crash left of a line at the end of the log to a file
-// of its own, and cuts it off.
+// of its own, and writes zeros over it.
 func (w *witness) setAside(torn []byte) error {
 	name := strings.TrimSuffix(filepath.Base(w.log.Name()), logSuffix)
 	f, err := os.CreateTemp(w.dir, fmt.Sprintf("%s-%d-*%s", name, w.size, tornSuffix))
@@ -268,10 +323,10 @@ func (w *witness) setAside(torn []byte) error {
 		return err
 	}
 	defer f.Close()
-	if err := w.disk.write(f, torn); err != nil {
+	if err := w.disk.write(f, torn, 0); err != nil {
 		return err
 	}
-	if err := w.disk.sync(f); err != nil {
+	if err := w.disk.full(f); err != nil {
 		return err
 	}
 	if err := w.syncDir(w.dir); err != nil {
@@ -280,7 +335,7 @@ func (w *witness) setAside(torn []byte) error {
 	if w.tell != nil {
 		w.tell.Warn("a crash left part of a line at the end of the witness, which was never acknowledged", "log", w.log.Name(), "at", w.size, "bytes", len(torn), "kept", f.Name())
 	}
-	if err := w.log.Truncate(w.size); err != nil {
+	if err := w.disk.write(w.log, make([]byte, len(torn)), w.size); err != nil {
 		return err
 	}
 	return w.disk.sync(w.log)
@@ -305,7 +360,7 @@ func (w *witness) syncDir(dir string) error {
 		return err
 	}
 	defer f.Close()
-	return w.disk.sync(f)
+	return w.disk.full(f)
 }
 
 // close closes the files, and so gives the lock up.
@@ -326,6 +381,9 @@ type logReader struct {
 	at    int64 // where what it reads begins in the log
 	tip   tip   // before that; zero if it is not known
 	base  tip   // after the first line
+
+	before tip     // before the last line
+	last   []entry // of the last line, if it is of a commit
 
 	whole  int64
 	full   bool
@@ -349,6 +407,7 @@ func (l *logReader) read(b []byte, add func([]entry)) (err error) {
 		if err := r.check(l.tip); err != nil {
 			return err
 		}
+		l.before, l.last = l.tip, r.entries
 		l.tip, l.full = r.tip, r.kind == full
 		if r.kind == checkpoint {
 			l.signed = r.tip.seq
@@ -376,6 +435,6 @@ func (l *logReader) begin(r *record) error {
 		return fmt.Errorf("log that begins after %d events with sum %x, want %d with sum %x as at the end of the one before: %w",
 			r.tip.seq, r.tip.sum[:6], l.tip.seq, l.tip.sum[:6], journal.ErrCorrupt)
 	}
-	l.tip, l.base = r.tip, r.tip
+	l.tip, l.base, l.last = r.tip, r.tip, nil
 	return nil
 }
