@@ -32,6 +32,8 @@ type Config struct {
 	// Log is told of what a crash left, and was set aside or put back. nil
 	// means nobody is; Verify reports it too.
 	Log *slog.Logger
+
+	disk *disk // nil means the real one
 }
 
 // Open is [Open] with c.

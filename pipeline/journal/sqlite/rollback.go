@@ -155,7 +155,7 @@ func (s *Store) restore(ctx context.Context, v *verifier, have tip, e journal.Ev
 	}
 	for _, path := range paths {
 		to := fmt.Sprintf("%s.before-%d", path, r.Fence)
-		if err := os.Rename(path, to); err != nil {
+		if err := s.witness.disk.move(path, to); err != nil {
 			return r, err
 		}
 		r.Moved = append(r.Moved, to)

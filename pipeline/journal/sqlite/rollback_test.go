@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,6 +92,96 @@ func TestAcceptRollback(t *testing.T) {
 			}
 		})
 	}
+}
+
+// I25: who is killed while a rollback is accepted, between any two changes of
+// files and once more during the second try, does it again; and until it is done
+// the store does not open with numbers that were handed out.
+func TestCrashDuringAcceptRollback(t *testing.T) {
+	const highest = 80
+	epoch := func(n int) journal.Event {
+		return journal.Event{Time: note("").Time, Kind: journal.Claimed, By: "x", Epoch: int64(n)}
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s.db")
+	s := shortLogs(openAt(t, path))
+	must(t, s, batch("run-1", 0, epoch(1)), batch("run-2", 0, epoch(2)))
+	s.Close()
+	old, err := imageOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = shortLogs(openAt(t, path))
+	for i := 1; i <= 8; i++ {
+		must(t, s, batch("run-1", i, epoch(i*highest/8)))
+	}
+	s.Close()
+	now, err := imageOf(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	w := &workshop{t: t, dir: t.TempDir()}
+	path = filepath.Join(w.dir, "s.db")
+	accept := func(at int) (r Rollback, happened bool, err error) {
+		f := &fault{at: at, sticky: true}
+		d := f.disk()
+		r, err = Config{disk: &d}.AcceptRollback(t.Context(), path, "ada", "the disk broke")
+		if f.happened != errors.Is(err, errFault) {
+			t.Errorf("AcceptRollback when change %d fails = %v; want that", at, err)
+		}
+		return r, f.happened, err
+	}
+	const never = 1 << 30
+	tries := 0
+	for first, again := 1, true; again; first++ {
+		for second, more := 0, true; more; second++ {
+			w.has = nil
+			w.put(both(old, now))
+			when := fmt.Sprintf("killed before change %d, then %d", first, second)
+			if _, again, _ = accept(first); !again {
+				break
+			}
+			if second == 0 {
+				wantAbove(t, path, highest, when)
+			} else {
+				_, more, _ = accept(second)
+			}
+			if r, _, err := accept(never); err != nil && !errors.Is(err, journal.ErrInput) || err == nil && r.Fence <= highest {
+				t.Errorf("%s: the last AcceptRollback = %+v, %v; want a fence above %d, or that there is nothing to accept", when, r, err, highest)
+			}
+			if !wantAbove(t, path, highest, when) {
+				t.Errorf("%s: the store cannot be opened; want it to be accepted", when)
+			}
+			tries++
+		}
+	}
+	t.Logf("%d tries", tries)
+}
+
+// wantAbove reports whether the store can be opened, and if it can wants each
+// journal to end with a higher fence.
+func wantAbove(t *testing.T, path string, highest int64, when string) bool {
+	t.Helper()
+	s, err := Open(t.Context(), path)
+	if errors.Is(err, journal.ErrCorrupt) {
+		return false
+	}
+	if err != nil {
+		t.Errorf("%s: Open = %v; want nil or ErrCorrupt", when, err)
+		return false
+	}
+	defer s.Close()
+	if _, err := s.Verify(t.Context()); err != nil {
+		t.Errorf("%s: Verify = %v", when, err)
+	}
+	for _, name := range []string{"run-1", "run-2"} {
+		events, err := s.Events(t.Context(), name, 0)
+		if err != nil || len(events) < 2 || events[len(events)-1].Fence() <= highest {
+			t.Errorf("%s: journal %s has %v, %v; want it to end with a fence above %d", when, name, events, err, highest)
+		}
+	}
+	return true
 }
 
 // A database that is damaged in itself is not accepted.

@@ -147,6 +147,9 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		return err
 	})
 	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, step: logStep, tell: cfg.Log}
+	if cfg.disk != nil {
+		s.witness.disk = *cfg.disk
+	}
 	if err != nil {
 		return nil, errors.Join(explain(err), s.Close())
 	}

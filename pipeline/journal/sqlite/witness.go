@@ -57,6 +57,7 @@ type disk struct {
 	write func(f *os.File, b []byte, at int64) error
 	sync  func(f *os.File) error // of what is in a log, and its length
 	full  func(f *os.File) error // of all there is, also of a directory
+	move  func(from, to string) error
 }
 
 var realDisk = disk{
@@ -66,6 +67,7 @@ var realDisk = disk{
 	},
 	sync: dataSync,
 	full: (*os.File).Sync,
+	move: os.Rename,
 }
 
 const (

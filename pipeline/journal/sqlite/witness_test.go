@@ -137,6 +137,12 @@ func (f *fault) disk() disk {
 		},
 		sync: sync(realDisk.sync),
 		full: sync(realDisk.full),
+		move: func(from, to string) error {
+			if fails() {
+				return errFault
+			}
+			return realDisk.move(from, to)
+		},
 	}
 }
 
