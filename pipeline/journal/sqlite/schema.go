@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"database/sql/driver"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/penstock/penstock/pipeline/journal"
@@ -151,13 +153,13 @@ func checkVersion(c *conn) error {
 
 // older reports whether version a is before b. Versions are numbers and dots.
 func older(a, b string) bool {
-	var as, bs [3]int
-	fmt.Sscanf(a, "%d.%d.%d", &as[0], &as[1], &as[2])
-	fmt.Sscanf(b, "%d.%d.%d", &bs[0], &bs[1], &bs[2])
-	for i := range as {
-		if as[i] != bs[i] {
-			return as[i] < bs[i]
-		}
+	return slices.Compare(numbers(a), numbers(b)) < 0
+}
+
+func numbers(version string) (all []int) {
+	for part := range strings.SplitSeq(version, ".") {
+		n, _ := strconv.Atoi(part) // 0 if it is none, which is old
+		all = append(all, n)
 	}
-	return false
+	return all
 }
