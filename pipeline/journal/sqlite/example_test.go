@@ -114,13 +114,14 @@ func ExampleConfig_AcceptRollback() {
 	record("run-1")
 	backup, _ := os.ReadFile(file)
 	record("run-2")
+	record("run-3") // the last commit alone would be put back from the witness
 	os.WriteFile(file, backup, 0o600)
 
 	_, err = sqlite.Open(ctx, file)
 	fmt.Println("refused:", errors.Is(err, journal.ErrRolledBack))
 
 	lost, err := sqlite.Config{}.AcceptRollback(ctx, file, "ada", "the disk broke; last night's backup")
-	fmt.Println(lost.Lost, "event is lost, of", lost.From, err)
+	fmt.Println(lost.Lost, "events are lost, of", lost.From, err)
 
 	store, err := sqlite.Open(ctx, file)
 	if err != nil {
@@ -132,7 +133,7 @@ func ExampleConfig_AcceptRollback() {
 	fmt.Println(events[0].Kind, "by", events[0].By, err)
 	// Output:
 	// refused: true
-	// 1 event is lost, of [run-2] <nil>
+	// 2 events are lost, of [run-2 run-3] <nil>
 	// restored by ada <nil>
 }
 
