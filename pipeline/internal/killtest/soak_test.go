@@ -83,7 +83,7 @@ func TestSoak(t *testing.T) {
 		once    float64 // as a pool or a cache fills
 		eachRun float64 // as the history of production does
 	}{
-		{"files", func(s sample) int { return s.files }, 4, 0},
+		{"files", func(s sample) int { return s.files }, 16, 0}, // SQLite closes those of a connection when nobody holds a lock
 		{"goroutines", func(s sample) int { return s.goroutines }, 4, 0},
 		{"bytes of heap", func(s sample) int { return s.heap }, 256e3, 2e3},
 		{"resident bytes", func(s sample) int { return s.resident }, 8e6, 2e3},
