@@ -38,10 +38,10 @@ func ExampleStore_Verify() {
 	report, err := journal.Verify(ctx, store)
 	fmt.Println(report.Head.Events, "events,", len(report.Damage), "damaged,", err)
 
-	edit(filepath.Join(dir, "journals.db"), "update events set line = cast(replace(line, 'brian', 'ada') as blob)")
+	edit(filepath.Join(dir, "journals.db"), "drop trigger fixed; update events set line = cast(replace(line, 'brian', 'ada') as blob)")
 
 	report, err = journal.Verify(ctx, store)
-	for _, d := range report.Damage {
+	for _, d := range report.Damage[1:] { // the first is the trigger that is gone
 		fmt.Println(d.Journal, "event", d.Event, "is damaged:", errors.Is(err, journal.ErrCorrupt))
 	}
 	// Output:

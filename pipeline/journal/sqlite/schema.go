@@ -14,12 +14,14 @@ import (
 
 const (
 	application = 0x50656e73 // "Pens", in the header of the file
-	version     = 2          // of the schema
+	version     = 3          // of the schema
 	oldest      = "3.51.3"   // SQLite: from 3.7.0 to 3.51.2 a reset of the WAL could damage the file (sqlite.org/wal.html)
 )
 
 // Names and lines are blobs, so that any bytes are kept and compared as they
-// are. The index of open journals keeps a store with many ended runs fast.
+// are. The index of open journals keeps a store with many ended runs fast. The
+// triggers are for a hand that slips: who means to can drop them, and Verify says
+// so.
 const schema = `
 create table store (
 	id text not null -- by which the store is told from others; in one row
@@ -42,6 +44,8 @@ create table events (
 	start   integer not null     -- seq of the first event that was committed with it
 ) strict;
 create unique index place on events (journal, number);
+create trigger kept before delete on events begin select raise(abort, 'events are never removed'); end;
+create trigger fixed before update on events begin select raise(abort, 'events are never changed'); end;
 create table leases (
 	owner blob    primary key,
 	until integer not null       -- microseconds since 1970

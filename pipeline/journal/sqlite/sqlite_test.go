@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,8 +72,8 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"a database of something else", other("create table t (x)"), journal.ErrInput, "something else"},
 		{"a database with another application ID", other("pragma application_id = 7"), journal.ErrInput, "0x7"},
-		{"a newer schema (J6)", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 3"), journal.ErrUnknown, "schema 3, want 2"},
-		{"the schema before the first release", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 1"), journal.ErrUnknown, "schema 1, want 2"},
+		{"a newer schema (J6)", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 4"), journal.ErrUnknown, "schema 4, want 3"},
+		{"the schema before the first release", other(fmt.Sprintf("pragma application_id = %d", application), "pragma user_version = 1"), journal.ErrUnknown, "schema 1, want 3"},
 		{"a text", func(t *testing.T, path string) { writeFile(t, path, strings.Repeat("not a database\n", 500)) }, journal.ErrCorrupt, "not a database"},
 		{"a directory", func(t *testing.T, path string) { os.Mkdir(path, 0o777) }, journal.ErrInput, "regular file"},
 		{"a directory that is not there", func(t *testing.T, path string) { os.Remove(filepath.Dir(path)) }, os.ErrNotExist, "no such file"},
@@ -108,17 +109,40 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 // execAt changes a file behind the back of the package.
-func execAt(t testing.TB, path string, statements ...string) {
+// execAt changes a file behind the back of its store, past the triggers.
+func execAt(t testing.TB, path string, changes ...string) {
 	t.Helper()
 	c, err := connect(path, "rwc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, s := range statements {
+	guarded, err := c.number("select count(*) from sqlite_schema where name in ('kept', 'fixed')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if guarded > 0 {
+		triggers := []string{"drop trigger kept", "drop trigger fixed"}
+		changes = slices.Concat(triggers, changes, statements("create trigger "))
+	}
+	for _, s := range changes {
 		if _, err := c.exec(s); err != nil {
 			t.Fatalf("%s: %v", s, err)
 		}
+	}
+}
+
+// A hand that slips in a shell of SQL changes no event, and removes none.
+func TestEventsAreNotChangedBySlips(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), "journals.db"))
+	must(t, s, batch("a", 0, note("x")))
+	for _, statement := range []string{"update events set line = x'7b7d'", "delete from events"} {
+		if _, err := s.writer.exec(statement); err == nil {
+			t.Errorf("%q = nil; want it refused", statement)
+		}
+	}
+	if events, err := s.Events(t.Context(), "a", 0); err != nil || len(events) != 1 {
+		t.Errorf("Events = %v, %v; want the one that was appended", events, err)
 	}
 }
 

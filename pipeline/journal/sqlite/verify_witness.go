@@ -49,7 +49,7 @@ func (w *walk) fill() error {
 // alone reports whether what is left of the witness is the one commit after t,
 // as a crash can leave it.
 func (w *walk) alone(t tip) bool {
-	return len(w.entries) > 0 && len(w.paths) == 0 && w.reader.last != nil && w.at == t.seq && w.reader.before == t
+	return w.reader.last != nil && w.reader.before == t && w.at == t.seq
 }
 
 // read reads the next log.

@@ -437,6 +437,6 @@ func (l *logReader) begin(r *record) error {
 		return fmt.Errorf("log that begins after %d events with sum %x, want %d with sum %x as at the end of the one before: %w",
 			r.tip.seq, r.tip.sum[:6], l.tip.seq, l.tip.sum[:6], journal.ErrCorrupt)
 	}
-	l.tip, l.base, l.last = r.tip, r.tip, nil
+	l.tip, l.base = r.tip, r.tip
 	return nil
 }
