@@ -90,6 +90,9 @@ func TestSoak(t *testing.T) {
 	} {
 		grown, most := slope(settled, g.of)*more, g.once+g.eachRun*more
 		t.Logf("in %.0f runs: %+.0f %s", more, grown, g.what)
+		if g.eachRun > 0 && more < 500 {
+			continue // so few do not tell a leak from an allocator that warms up
+		}
 		if grown > most {
 			t.Errorf("%+.0f %s in %.0f runs; want %+.0f at the most", grown, g.what, more, most)
 		}
