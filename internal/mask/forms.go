@@ -99,7 +99,7 @@ var (
 	htmlInJSON   = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&") // what encoding/json escapes, and few others do
 	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
 	lower        = regexp.MustCompile(`%..`)
-	special      = regexp.MustCompile("[^\\pL\\pN\\n_./:=@%+,-]") // what bash's printf %q puts a backslash before
+	special      = regexp.MustCompile(`[^\pL\pN\n_./:=@%+,-]`) // what bash's printf %q puts a backslash before
 	inDouble     = regexp.MustCompile(`["$\x60\\!]`)
 )
 
