@@ -125,3 +125,87 @@ func (w *workshop) wantAfterCrash(when string, im image, want scene) {
 	must(w.t, s, batch("next", 0, note("x")))
 	s.Close()
 }
+
+// J5: what a crash may have left in one place alone is put into the other only if
+// its hashes say that it is whole.
+func TestWhatIsPutBackIsChecked(t *testing.T) {
+	whole := `{"time":"2026-03-02T12:00:00Z","kind":"stopped","by":"ada"}`
+	next := func(t *testing.T, s *Store, line string) (p part, e entry) {
+		h, err := find(s.writer, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = part{Batch: batch("a", h.length, note("")), lines: [][]byte{[]byte(line)}}
+		return p, entry{"a", int64(h.length), [32]byte(chain(h.hash, []byte(whole))), 0, []byte(line)}
+	}
+	witness := func(line string) func(t *testing.T, s *Store) error {
+		return func(t *testing.T, s *Store) error {
+			_, e := next(t, s, line)
+			return s.witness.add(s.witness.tip.next(e.hash[:]), []entry{e})
+		}
+	}
+	database := func(line string) func(t *testing.T, s *Store) error {
+		return func(t *testing.T, s *Store) error {
+			p, _ := next(t, s, line)
+			return s.writer.transact(t.Context(), func() error {
+				s.tip, s.start = s.witness.tip, s.witness.tip.seq+1
+				refused, failed := s.add(s.writer, []part{p})
+				return errors.Join(refused, failed)
+			})
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		leave func(t *testing.T, s *Store) error
+		want  error
+		says  string
+	}{
+		{"a line in the witness", witness(whole), nil, ""},
+		{"a line in the witness that is not that of its hash", witness(strings.Replace(whole, "ada", "bob", 1)), journal.ErrCorrupt, "makes sum"},
+		{"a line in the witness of a newer version (J6)", witness(`{"kind":"teleported"}`), journal.ErrUnknown, "event 3 of journal"},
+		{"a line in the database", database(whole), nil, ""},
+		{"a line in the database that would be two in the witness", database(strings.Replace(whole, ",", ",\n", 1)), journal.ErrCorrupt, "control characters"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "journals.db")
+			s := openAt(t, path)
+			appendTo(t, s, 3)
+			if err := c.leave(t, s); err != nil {
+				t.Fatal(err)
+			}
+			s.Close()
+			s, err := Open(t.Context(), path)
+			if err != nil {
+				if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
+					t.Errorf("Open = %v; want %v that says %q", err, c.want, c.says)
+				}
+				return
+			}
+			defer s.Close()
+			if events, err := s.Events(t.Context(), "a", 0); c.want != nil || err != nil || len(events) != 4 {
+				t.Errorf("Open = nil, with %d events, %v; want %v, or 4", len(events), err, c.want)
+			}
+		})
+	}
+}
+
+// J5: a store under which its witness is changed acknowledges nothing any more.
+func TestOldWitnessUnderAnOpenStore(t *testing.T) {
+	for name, change := range map[string]func(s *Store) error{
+		"cut":              func(s *Store) error { return s.witness.log.Truncate(s.witness.size / 2) },
+		"without its end":  func(s *Store) error { return s.witness.log.Truncate(s.witness.size - 1) },
+		"with another end": func(s *Store) error { return realDisk.write(s.witness.log, []byte("x"), s.witness.size-1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := openAt(t, filepath.Join(t.TempDir(), "journals.db"))
+			appendTo(t, s, 3)
+			if err := change(s); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Append(t.Context(), batch("a", 3, note("x"))); !errors.Is(err, journal.ErrCorrupt) || !errors.Is(err, journal.ErrClosed) {
+				t.Errorf("Append = %v; want ErrCorrupt and ErrClosed", err)
+			}
+			wantDead(t, s, journal.ErrCorrupt)
+		})
+	}
+}

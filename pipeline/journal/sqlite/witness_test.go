@@ -281,6 +281,24 @@ func TestOldDatabaseUnderAnOpenStore(t *testing.T) {
 	wantDead(t, s, journal.ErrRolledBack)
 }
 
+// J5: what another store wrote last is put back for it; what is older than the
+// last line of this one is not.
+func TestOldDatabaseUnderTwoOpenStores(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	one, two := openAt(t, path), openAt(t, path)
+	appendTo(t, one, 3)
+	must(t, two, batch("a", 3, note("x")))
+	back := func(to int) {
+		execAt(t, path, fmt.Sprintf("delete from events where seq > %d", to), fmt.Sprintf("update journals set length = %d, hash = (select hash from events where seq = %d)", to, to))
+	}
+	back(3)
+	must(t, one, batch("a", 4, note("x"))) // after that which two had written
+	back(3)
+	if err := one.Append(t.Context(), batch("a", 3, note("x"))); !errors.Is(err, journal.ErrRolledBack) {
+		t.Errorf("Append to a database that lost two events = %v; want ErrRolledBack", err)
+	}
+}
+
 // A store that is only read leaves every byte as it is, and can be looked at
 // whatever state it is in.
 func TestReadOnlyChangesNothing(t *testing.T) {
