@@ -44,7 +44,9 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	// Who started a platform waits for its end, which may be after theirs.
+	waits := goleak.IgnoreAnyFunction("github.com/penstock/penstock/examples/quickstart/platform.Client.startOnce.func1")
+	goleak.VerifyTestMain(m, waits, goleak.Cleanup(func(code int) {
 		os.RemoveAll(build.dir)
 		os.Exit(code)
 	}))
