@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/penstock/penstock/internal/leaktest"
 )
 
 // Nothing outlives the tests (I21).
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 // TestEachPackageLooksForLeaks wants a line as the one above in every package
 // that has tests, but in that which only runs other tests.
@@ -23,7 +23,7 @@ func TestEachPackageLooksForLeaks(t *testing.T) {
 			return err
 		}
 		code, err := os.ReadFile(name)
-		if dir := path.Dir(name); bytes.Contains(code, []byte("goleak.VerifyTestMain(m")) {
+		if dir := path.Dir(name); bytes.Contains(code, []byte("leaktest.")) {
 			looks[dir] = true
 		} else if !looks[dir] {
 			looks[dir] = false

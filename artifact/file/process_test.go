@@ -16,9 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/internal/leaktest"
 )
 
 // The tests in this file start other processes, which are this program in a
@@ -32,7 +31,7 @@ const (
 func TestMain(m *testing.M) {
 	role, ok := roles[os.Getenv(roleKey)]
 	if !ok {
-		goleak.VerifyTestMain(m)
+		leaktest.Main(m)
 	}
 	s, err := Open(context.Background(), os.Getenv(dirKey))
 	if err == nil {

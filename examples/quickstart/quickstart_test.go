@@ -15,9 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/penstock/penstock/examples/quickstart/platform"
+	"github.com/penstock/penstock/internal/leaktest"
 )
 
 // The tests run this program as its users do: as processes that they start and
@@ -29,7 +28,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	goleak.VerifyTestMain(m)
+	leaktest.Main(m)
 }
 
 // A place is a directory in which the program is used. Its platform ends with

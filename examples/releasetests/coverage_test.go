@@ -4,8 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/penstock/penstock/internal/leaktest"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 )
 
@@ -15,7 +14,7 @@ var seen pipelinetest.Coverage
 
 // Nothing outlives the tests (I21).
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) { os.Exit(seen.Main(ran(code), Delivery(nowhere))) }))
+	os.Exit(seen.Main(ran(leaktest.Run(m)), Delivery(nowhere)))
 }
 
 // ran is what the tests, which have run, said to exit with.

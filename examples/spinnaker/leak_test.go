@@ -3,8 +3,8 @@ package spinnaker
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/penstock/penstock/internal/leaktest"
 )
 
 // Nothing outlives the tests (I21).
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }

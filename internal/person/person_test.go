@@ -3,13 +3,12 @@ package person_test
 import (
 	"testing"
 
-	"go.uber.org/goleak"
-
+	"github.com/penstock/penstock/internal/leaktest"
 	"github.com/penstock/penstock/internal/person"
 )
 
 // Nothing outlives the tests (I21).
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 func TestCheck(t *testing.T) { // I12
 	for id, ok := range map[string]bool{

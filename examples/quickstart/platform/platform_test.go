@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/internal/leaktest"
 	"github.com/penstock/penstock/stage"
 )
 
@@ -46,10 +47,9 @@ func TestMain(m *testing.M) {
 	}
 	// Who started a platform waits for its end, which may be after theirs.
 	waits := goleak.IgnoreAnyFunction("github.com/penstock/penstock/examples/quickstart/platform.Client.startOnce.func1")
-	goleak.VerifyTestMain(m, waits, goleak.Cleanup(func(code int) {
-		os.RemoveAll(build.dir)
-		os.Exit(code)
-	}))
+	code := leaktest.Run(m, waits)
+	os.RemoveAll(build.dir)
+	os.Exit(code)
 }
 
 func storeIn(dir string) artifact.Store { return programs(filepath.Join(dir, "programs")) }

@@ -17,8 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/penstock/penstock/internal/leaktest"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
@@ -31,7 +30,7 @@ const inDir, inName, inLease = "KILLTEST_DIR", "KILLTEST_NAME", "KILLTEST_LEASE"
 func TestMain(m *testing.M) {
 	dir := os.Getenv(inDir)
 	if dir == "" {
-		goleak.VerifyTestMain(m)
+		leaktest.Main(m)
 	}
 	if err := serve(dir, os.Getenv(inName), os.Getenv(inLease)); err != nil {
 		fmt.Fprintln(os.Stderr, err)

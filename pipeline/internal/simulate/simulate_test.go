@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
+	"github.com/penstock/penstock/internal/leaktest"
 )
 
 // Nothing outlives the tests (I21).
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaktest.Main(m) }
 
 var (
 	runs = flag.Int("runs", 0, "simulations; 0 means 20000, or 2000 with -short")

@@ -16,8 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
+	"github.com/penstock/penstock/internal/leaktest"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -28,7 +27,7 @@ const role, file, self = "PENSTOCK_TEST_ROLE", "PENSTOCK_TEST_FILE", "PENSTOCK_T
 
 func TestMain(m *testing.M) {
 	if os.Getenv(role) == "" {
-		goleak.VerifyTestMain(m)
+		leaktest.Main(m)
 	}
 	if err := roles[os.Getenv(role)](os.Getenv(file), os.Getenv(self)); err != nil {
 		fmt.Println("error:", err)
