@@ -22,9 +22,9 @@ var ErrNoVotes = errors.New("gate: takes no votes, so nobody can vote on it")
 // Whatever the gate, a vote has to name a person, and the Subject of req. Its By
 // must not have white space around it, nor characters that cannot be seen, and
 // must not differ only in case from an author, the starter or an earlier voter of
-// req: one person would be two. Then the method Eligible of g answers. If it has none, one of its Parts has to
-// take the vote; then v can count, also if other parts refuse it. A gate with
-// neither takes no votes: see [ErrNoVotes].
+// req: one person would be two. Then the method Eligible of g answers. If it has
+// none, one of its Parts has to take the vote; then v can count, also if other parts
+// refuse it. A gate with neither takes no votes: see [ErrNoVotes].
 func Eligible(g Gate, req Request, v Vote) error {
 	if v.By == "" {
 		return errors.New("gate: vote of nobody; want the user ID of a person in By")
