@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // forms returns the texts in which value is looked for.
@@ -84,24 +84,54 @@ var quotes = []func(string) string{
 	func(s string) string { return unquoted(strconv.QuoteToASCII(s)) },
 	html.EscapeString,
 	func(s string) string { return quotesInHTML.Replace(html.EscapeString(s)) },
-	url.QueryEscape,
-	url.PathEscape,
+	queryEscape,
+	pathEscape,
 	component,
-	func(s string) string { return lower.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower) },
-	func(s string) string { return lower.ReplaceAllStringFunc(component(s), strings.ToLower) },
+	func(s string) string { return lowerPercent(queryEscape(s)) },
+	func(s string) string { return lowerPercent(component(s)) },
 	func(s string) string { return strings.ReplaceAll(s, "'", `'\''`) },
 	func(s string) string { return strings.ReplaceAll(s, "'", `'"'"'`) },
-	func(s string) string { return special.ReplaceAllString(s, `\$0`) },
-	func(s string) string { return inDouble.ReplaceAllString(s, `\$0`) },
+	func(s string) string { return backslashed(s, special) },
+	func(s string) string {
+		return backslashed(s, func(r rune) bool { return strings.ContainsRune("\"$`\\!", r) })
+	},
 }
 
 var (
 	htmlInJSON   = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&") // what encoding/json escapes, and few others do
 	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
-	lower        = regexp.MustCompile(`%..`)
-	special      = regexp.MustCompile(`[^\pL\pN\n_./:=@%+,-]`) // what bash's printf %q puts a backslash before
-	inDouble     = regexp.MustCompile(`["$\x60\\!]`)
 )
+
+// special reports whether bash's printf %q puts a backslash before r.
+func special(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("\n_./:=@%+,-", r)
+}
+
+// backslashed puts a backslash before what f is true of. A byte that is no UTF-8
+// stays what it is.
+func backslashed(s string, f func(rune) bool) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if f(r) {
+			b.WriteByte('\\')
+		}
+		b.WriteString(s[:n])
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// lowerPercent has the digits of percent escapes in lower case.
+func lowerPercent(s string) string {
+	b := []byte(s)
+	for i := 0; i+2 < len(b); i++ {
+		if b[i] == '%' {
+			copy(b[i+1:i+3], bytes.ToLower(b[i+1:i+3]))
+		}
+	}
+	return string(b)
+}
 
 func unquoted(s string) string { return s[1 : len(s)-1] }
 
@@ -125,9 +155,32 @@ func asciiInJSON(s string) string {
 	return b.String()
 }
 
+// queryEscape escapes as url.QueryEscape does. Package url itself would weigh more
+// than all that is here.
+func queryEscape(s string) string { return strings.ReplaceAll(percent(s, " "), " ", "+") }
+
+// pathEscape escapes as url.PathEscape does.
+func pathEscape(s string) string { return percent(s, "$&+=:@") }
+
+// percent escapes what is no letter or digit of ASCII, and not in keep.
+func percent(s, keep string) string {
+	keep += "-_.~"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if letter || '0' <= c && c <= '9' || strings.IndexByte(keep, c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
 // component escapes as encodeURIComponent of JavaScript does.
 func component(s string) string {
-	return marks.Replace(url.QueryEscape(s))
+	return marks.Replace(queryEscape(s))
 }
 
 var marks = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
@@ -149,7 +202,7 @@ func inBase64(value string) []string {
 	var all []string
 	for _, e := range alphabets {
 		alone := e.EncodeToString([]byte(value))
-		all = append(all, alone, strings.TrimRight(alone, "="), url.QueryEscape(alone))
+		all = append(all, alone, strings.TrimRight(alone, "="), queryEscape(alone))
 		for _, width := range []int{64, 76} { // of lines: PEM, and MIME (RFC 2045, section 6.8)
 			for line := range slices.Chunk([]byte(alone), width) {
 				if len(line) >= leastPart {
