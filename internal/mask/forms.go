@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -102,9 +101,14 @@ var (
 	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
 )
 
-// special reports whether bash's printf %q puts a backslash before r.
+// special reports whether bash's printf %q puts a backslash before r, where it
+// takes r for one that can be printed.
 func special(r rune) bool {
-	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("\n_./:=@%+,-", r)
+	return r < utf8.RuneSelf && !alphanumeric(byte(r)) && !strings.ContainsRune("\n_./:=@%+,-", r)
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9'
 }
 
 // backslashed puts a backslash before what f is true of. A byte that is no UTF-8
@@ -167,9 +171,7 @@ func percent(s, keep string) string {
 	keep += "-_.~"
 	var b strings.Builder
 	for i := range len(s) {
-		c := s[i]
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if letter || '0' <= c && c <= '9' || strings.IndexByte(keep, c) >= 0 {
+		if c := s[i]; alphanumeric(c) || strings.IndexByte(keep, c) >= 0 {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "%%%02X", c)

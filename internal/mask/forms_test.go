@@ -21,7 +21,7 @@ func TestEscapesAreThoseOfURLs(t *testing.T) {
 	if got, want := lowerPercent("%2F%C3a%"), "%2f%c3a%"; got != want {
 		t.Errorf("lowerPercent = %s; want %s", got, want)
 	}
-	if got, want := backslashed("a b\xff$é", special), "a\\ b\\\xff\\$é"; got != want {
+	if got, want := backslashed("a b\xff$é", special), "a\\ b\xff\\$é"; got != want {
 		t.Errorf("backslashed = %q; want %q", got, want)
 	}
 }

@@ -6,8 +6,8 @@ package person
 
 import (
 	"errors"
+	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -21,7 +21,7 @@ func Check(id string) error {
 		return errors.New("bytes in it that are no UTF-8")
 	case strings.TrimSpace(id) != id:
 		return errors.New("white space around it; want none")
-	case strings.ContainsFunc(id, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case strings.ContainsFunc(id, func(r rune) bool { return !strconv.IsPrint(r) }):
 		return errors.New("characters in it that cannot be seen; want none")
 	}
 	return nil
