@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/penstock/penstock/pipeline/journal"
 )
@@ -87,7 +86,7 @@ func (h containedLog) with(more func() slog.Handler) slog.Handler {
 
 // start begins a span, which is none if the tracer panics.
 func (t *meter) start(ctx context.Context, name string, options ...trace.SpanStartOption) (in context.Context, span trace.Span) {
-	in, span = ctx, noop.Span{}
+	in, span = ctx, trace.SpanFromContext(context.Background())
 	_ = guarded(func() error { in, span = t.tracer.Start(ctx, name, options...); return nil })
 	return in, span
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"html"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,15 +73,15 @@ func quoted(values []string) []string {
 
 var quotes = []func(string) string{
 	inJSON,
-	func(s string) string { return htmlInJSON.Replace(inJSON(s)) },
-	func(s string) string { return asciiInJSON(htmlInJSON.Replace(inJSON(s))) },
+	func(s string) string { return htmlInJSON(inJSON(s)) },
+	func(s string) string { return asciiInJSON(htmlInJSON(inJSON(s))) },
 	func(s string) string {
-		return strings.ReplaceAll(asciiInJSON(htmlInJSON.Replace(inJSON(s))), "/", `\/`)
+		return strings.ReplaceAll(asciiInJSON(htmlInJSON(inJSON(s))), "/", `\/`)
 	},
 	func(s string) string { return unquoted(strconv.Quote(s)) },
 	func(s string) string { return unquoted(strconv.QuoteToASCII(s)) },
-	html.EscapeString,
-	func(s string) string { return quotesInHTML.Replace(html.EscapeString(s)) },
+	inHTML,
+	func(s string) string { return quotesInHTML(inHTML(s)) },
 	queryEscape,
 	pathEscape,
 	component,
@@ -96,10 +95,23 @@ var quotes = []func(string) string{
 	},
 }
 
+// Package html and strings.Replacer would weigh more than all that is here.
 var (
-	htmlInJSON   = strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&") // what encoding/json escapes, and few others do
-	quotesInHTML = strings.NewReplacer("&#34;", "&quot;", "&#39;", "&apos;")
+	htmlInJSON   = replacing(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&")                        // what encoding/json escapes, and few others do
+	inHTML       = replacing("&", "&amp;", "<", "&lt;", ">", "&gt;", "'", "&#39;", `"`, "&#34;") // as package html does
+	quotesInHTML = replacing("&#34;", "&quot;", "&#39;", "&apos;")
 )
+
+// replacing returns a function that replaces each first text with the second, one
+// pair after the other.
+func replacing(pairs ...string) func(string) string {
+	return func(s string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			s = strings.ReplaceAll(s, pairs[i], pairs[i+1])
+		}
+		return s
+	}
+}
 
 // special reports whether bash's printf %q puts a backslash before r, where it
 // takes r for one that can be printed.
@@ -182,10 +194,10 @@ func percent(s, keep string) string {
 
 // component escapes as encodeURIComponent of JavaScript does.
 func component(s string) string {
-	return marks.Replace(queryEscape(s))
+	return marks(queryEscape(s))
 }
 
-var marks = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+var marks = replacing("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
 // numbers returns the bytes of value as numbers.
 func numbers(value string) []string {
