@@ -44,6 +44,9 @@ type platform struct {
 	// inside says that a hook is in an environment, until leave is called; nil
 	// if that is not watched.
 	inside func(in stage.Input) (leave func(), err error)
+	// doomed is called within the first hook and does not return: the process
+	// is killed there; nil if it is killed anywhere.
+	doomed func()
 
 	mu sync.Mutex
 }
@@ -77,7 +80,11 @@ func (p *platform) call(in stage.Input) (first bool, err error) {
 	if err := intended(p.store, in); err != nil {
 		p.accuse(in, err.Error())
 	}
-	return first, p.note("call", in, "")
+	err = p.note("call", in, "")
+	if p.doomed != nil {
+		p.doomed()
+	}
+	return first, err
 }
 
 // intended reports whether the intent of a call is the last that is recorded of

@@ -3,6 +3,7 @@
 package killtest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -25,7 +26,7 @@ import (
 // The test binary is also the executor that is killed: if a directory is named,
 // it serves the store in it. It ends in peace when its standard input is closed,
 // so that none outlives its test.
-const inDir, inName, inLease = "KILLTEST_DIR", "KILLTEST_NAME", "KILLTEST_LEASE"
+const inDir, inName, inLease, inDoom = "KILLTEST_DIR", "KILLTEST_NAME", "KILLTEST_LEASE", "KILLTEST_DOOM"
 
 func TestMain(m *testing.M) {
 	dir := os.Getenv(inDir)
@@ -54,6 +55,12 @@ func serve(dir, name, lease string) error {
 	}
 	defer store.Close()
 	p := &platform{ledger: files{dir}, store: store, process: strconv.Itoa(os.Getpid()), pace: pace}
+	if os.Getenv(inDoom) != "" {
+		p.doomed = func() {
+			fmt.Println("called")
+			<-ctx.Done() // unless it is killed first
+		}
+	}
 	p.inside = (&doors{p: p, open: map[string]*door{}}).enter
 	x := pipeline.Executor{
 		Pipelines: append(pipelines(p), holding(p)), Store: store, Name: name, Lease: term,
@@ -70,13 +77,13 @@ const pace = 4 * time.Millisecond
 type process struct {
 	*exec.Cmd
 	in      io.Closer
-	says    io.Reader    // that it serves
-	laments bytes.Buffer // what goes wrong
+	says    *bufio.Scanner // that it serves, and that a hook is called if it is doomed
+	laments bytes.Buffer   // what goes wrong
 }
 
-func launch(dir, name string, lease time.Duration) (*process, error) {
+func launch(dir, name string, lease time.Duration, more ...string) (*process, error) {
 	p := &process{Cmd: exec.Command(os.Args[0])}
-	p.Env = append(os.Environ(), inDir+"="+dir, inName+"="+name, inLease+"="+lease.String())
+	p.Env = append(append(os.Environ(), inDir+"="+dir, inName+"="+name, inLease+"="+lease.String()), more...)
 	p.Stderr = &p.laments
 	in, err := p.StdinPipe()
 	if err != nil {
@@ -86,12 +93,18 @@ func launch(dir, name string, lease time.Duration) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.in, p.says = in, out
+	p.in, p.says = in, bufio.NewScanner(out)
 	return p, p.Start()
 }
 
 // serves waits until p has opened the store, or has ended.
-func (p *process) serves() { p.says.Read(make([]byte, 1)) }
+func (p *process) serves() { p.says.Scan() }
+
+// calls waits until a hook is called in p, which is doomed, or p has ended.
+func (p *process) calls() {
+	for p.says.Scan() && p.says.Text() != "called" {
+	}
+}
 
 // kill kills p, unless it has ended before, which is an error.
 func (p *process) kill() error {
