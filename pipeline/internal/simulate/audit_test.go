@@ -1,10 +1,10 @@
 package simulate
 
 import (
-	"encoding/json"
 	"fmt"
-	"reflect"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate"
@@ -330,10 +330,10 @@ func (a *audit) refolded(run string) {
 	b := a.runs[run]
 	events := slices.Clone(a.w.disk.events(run, 0))
 	for i := range events {
-		line, err := json.Marshal(events[i])
+		line, err := events[i].MarshalJSON()
 		if err == nil {
 			events[i] = journal.Event{}
-			err = json.Unmarshal(line, &events[i])
+			err = events[i].UnmarshalJSON(line)
 		}
 		if err != nil {
 			a.w.fail("J6: event %d of %s: %v", i, run, err)
@@ -356,16 +356,27 @@ func (a *audit) same(what string, got, want *machine.Machine) {
 		a.w.fail("J7: %s is not what is recorded", what)
 		return
 	}
-	next, stop := pull(got), pull(want)
-	if !reflect.DeepEqual(next, stop) {
-		a.w.fail("J7: %s is not what is recorded:\n got %v\nwant %v", what, next, stop)
+	if have, should := seen(got), seen(want); !slices.Equal(have, should) {
+		a.w.fail("J7: %s is not what is recorded:\n got %+v\nwant %+v", what, have, should)
 	}
 }
 
-// pull returns what is seen of the steps, in words.
-func pull(m *machine.Machine) (all []string) {
+// A sight is what is seen of a step or, without a name, of a run.
+type sight struct {
+	name, waits, reason     string
+	status                  machine.Status
+	attempt, round, votes   int
+	reached, started, ended time.Time
+	more                    string // who lets the step pass, or what the run holds
+	epoch                   int64
+}
+
+func seen(m *machine.Machine) (all []sight) {
 	for v := range m.Views() {
-		all = append(all, fmt.Sprint(v.Node.Name, v.Status, v.For, v.Reason, v.Attempt, v.Round, v.Reached.UTC(), v.Started.UTC(), v.Ended.UTC(), len(v.Votes), v.Overridden))
+		all = append(all, sight{
+			name: v.Node.Name, waits: v.For, reason: v.Reason, status: v.Status, attempt: v.Attempt, round: v.Round, votes: len(v.Votes),
+			reached: v.Reached.UTC(), started: v.Started.UTC(), ended: v.Ended.UTC(), more: v.Overridden,
+		})
 	}
-	return append(all, fmt.Sprint(m.Status, m.For, m.Reason, m.Epoch, m.Held()))
+	return append(all, sight{waits: m.For, reason: m.Reason, status: m.Status, more: strings.Join(m.Held(), " "), epoch: m.Epoch})
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -23,6 +25,16 @@ type disk struct {
 type paper struct {
 	events []journal.Event
 	by     []*process // that wrote each event; nil for people
+	last   *folded
+}
+
+// A folded is what the events of a journal came to when it was folded last.
+type folded struct {
+	m          *machine.Machine
+	length     int
+	pipeline   string // and the definition that its program was asked for
+	definition artifact.Digest
+	prog       *machine.Program // nil if there was none
 }
 
 // A pending append was not acknowledged, and is not there yet.
@@ -105,6 +117,24 @@ func (d *disk) events(name string, from int) []journal.Event {
 		return j.events[from:len(j.events):len(j.events)]
 	}
 	return nil
+}
+
+// fold returns the fold of events, which are all of a journal. Several often fold
+// one that has not grown, under one program: they get the same machine.
+func (d *disk) fold(run string, events []journal.Event, program func(string, artifact.Digest) *machine.Program) (*machine.Machine, error) {
+	j := d.journals[run]
+	if f := j.last; f != nil && f.length == len(events) && f.prog == program(f.pipeline, f.definition) {
+		return f.m, nil
+	}
+	f := &folded{length: len(events)}
+	m, err := machine.Fold(run, events, func(pipeline string, definition artifact.Digest) *machine.Program {
+		f.pipeline, f.definition, f.prog = pipeline, definition, program(pipeline, definition)
+		return f.prog
+	})
+	if err == nil {
+		f.m, j.last = m, f
+	}
+	return m, err
 }
 
 // arrive has pending appends get there whose time has come; with all, those

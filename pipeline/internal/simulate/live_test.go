@@ -187,6 +187,7 @@ func (r *live) reload() error {
 	if !r.p.takes(m) {
 		return errGone
 	}
+	m = m.Clone()
 	m.Succeed(r.m)
 	r.m, r.erring = m, nil
 	return nil

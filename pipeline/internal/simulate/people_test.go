@@ -55,12 +55,13 @@ func (a *act) clock() time.Time {
 	return a.w.wall()
 }
 
-// fold reads the run. A program of a person knows all definitions.
+// fold reads the run. A program of a person knows all definitions. What is returned
+// is for others too, and not to be changed.
 func (a *act) fold() (*machine.Machine, error) {
 	if a.via != nil {
 		return a.via.fold(a.run)
 	}
-	return machine.Fold(a.run, a.w.disk.events(a.run, 0), a.w.program)
+	return a.w.disk.fold(a.run, a.w.disk.events(a.run, 0), a.w.program)
 }
 
 // begin says what the act is.

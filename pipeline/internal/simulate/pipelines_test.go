@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -28,16 +29,22 @@ const versions = 3
 // The names of the pipelines of a simulation. They share environments.
 var names = []string{"shop", "site"}
 
-// A catalog keeps the pipelines that were drawn, for drawing is slow.
-type catalog map[int][]*definition
+// A catalog keeps the pipelines that were drawn, for drawing is slow. Simulations
+// of several goroutines may share one.
+type catalog [trees]struct {
+	once     sync.Once
+	versions []*definition
+}
 
 // get returns the versions of the tree with the given number.
-func (c catalog) get(number int) []*definition {
-	if all := c[number]; all != nil {
-		return all
-	}
+func (c *catalog) get(number int) []*definition {
+	tree := &c[number]
+	tree.once.Do(func() { tree.versions = drawn(number) })
+	return tree.versions
+}
+
+func drawn(number int) (all []*definition) {
 	rng := rand.New(rand.NewPCG(uint64(number), 1))
-	var all []*definition
 	for len(all) < versions {
 		g := &grower{rng: rng, left: 1 + rng.IntN(8)}
 		steps := g.steps()
@@ -50,7 +57,6 @@ func (c catalog) get(number int) []*definition {
 		}
 		all = append(all, &definition{p, p.Digest(), p.Program()})
 	}
-	c[number] = all
 	return all
 }
 

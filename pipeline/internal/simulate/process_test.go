@@ -132,6 +132,7 @@ func (p *process) events(name string, from int) ([]journal.Event, error) {
 	return p.w.disk.events(name, from), nil
 }
 
+// fold returns the fold of a journal. It is for others too, and not to be changed.
 func (p *process) fold(run string) (*machine.Machine, error) {
 	events, err := p.events(run, 0)
 	if err != nil {
@@ -140,7 +141,7 @@ func (p *process) fold(run string) (*machine.Machine, error) {
 	if len(events) == 0 {
 		return nil, errors.New("no such run")
 	}
-	m, err := machine.Fold(run, events, p.program)
+	m, err := p.w.disk.fold(run, events, p.program)
 	if err != nil {
 		p.w.fail("J4: a journal is refused by %s: %v", p.name, err)
 	}
@@ -264,7 +265,7 @@ func (p *process) open(run string) {
 	if !p.takes(m) {
 		return
 	}
-	r := &live{p: p, id: run, m: m, poked: true}
+	r := &live{p: p, id: run, m: m.Clone(), poked: true}
 	p.live = append(p.live, r)
 	delete(p.rested, run)
 	delete(p.foreign, run)

@@ -7,7 +7,7 @@ import (
 
 // shrink returns a smaller simulation that breaks the same invariant, with its
 // trace: fewer faults, fewer steps, fewer runs and processes.
-func shrink(w *world, all catalog) *world {
+func shrink(w *world, all *catalog) *world {
 	best := w.s
 	fails := func(s scenario) bool {
 		got := play(s, all, false)

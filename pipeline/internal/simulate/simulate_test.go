@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,7 +30,7 @@ var (
 const trees = 2048
 
 // play runs one simulation. With tell it writes a trace.
-func play(s scenario, all catalog, tell bool) *world {
+func play(s scenario, all *catalog, tell bool) *world {
 	w := newWorld(s, all)
 	if tell {
 		w.lines = new(strings.Builder)
@@ -56,19 +57,21 @@ func amount() int {
 // (I1–I7, I11, I12, I17, I20, I23, I24, J4, J7).
 func TestSimulate(t *testing.T) {
 	if *show {
-		w := play(draw(*seed), catalog{}, true)
+		w := play(draw(*seed), new(catalog), true)
 		t.Logf("\n%s%v", w.lines, w.failure)
 		return
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // what is kept is little, what is made is much
 	n := amount()
 	var next, played atomic.Int64
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	var sum count
+	all := new(catalog)
 	begun := time.Now()
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {
-			all, mine := catalog{}, count{}
+			mine := count{}
 			for k := next.Add(1) - 1; k < int64(n) && !t.Failed(); k = next.Add(1) - 1 {
 				w := play(draw(*seed+uint64(k)), all, false)
 				if w.failure != nil {
@@ -97,7 +100,7 @@ func TestSimulate(t *testing.T) {
 
 // report makes a scenario that fails smaller, prints it to be kept in
 // testdata/seeds, and prints its trace.
-func report(t *testing.T, w *world, all catalog) {
+func report(t *testing.T, w *world, all *catalog) {
 	small := shrink(w, all)
 	small.s.Found = small.failure.Error()
 	kept, _ := json.Marshal(small.s)
@@ -108,7 +111,7 @@ func report(t *testing.T, w *world, all catalog) {
 func TestOneSeedGivesOneTrace(t *testing.T) { // I24
 	for k := range uint64(100) {
 		s := draw(*seed + k*1000)
-		a, b := play(s, catalog{}, false), play(s, catalog{}, true)
+		a, b := play(s, new(catalog), false), play(s, new(catalog), true)
 		if a.hash != b.hash || a.count != b.count {
 			t.Fatalf("seed %d: played twice it has the hashes %x and %x and the numbers %v and %v; want the same", s.Seed, a.hash, b.hash, a.count, b.count)
 		}
@@ -131,7 +134,7 @@ func TestKeptSeeds(t *testing.T) {
 			if err := json.Unmarshal(b, &s); err != nil {
 				t.Fatal(err)
 			}
-			if w := play(s, catalog{}, true); w.failure != nil {
+			if w := play(s, new(catalog), true); w.failure != nil {
 				t.Errorf("%v\n%s", w.failure, w.lines)
 			}
 		})

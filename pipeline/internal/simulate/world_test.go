@@ -69,7 +69,7 @@ func (c count) String() string {
 
 var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
-func newWorld(s scenario, all catalog) *world {
+func newWorld(s scenario, all *catalog) *world {
 	w := &world{s: s, rng: rand.New(rand.NewPCG(s.Seed, 4)), now: begin}
 	w.ctx = context.WithValue(context.Background(), inside{}, w)
 	w.disk, w.platform, w.audit = newDisk(w), newPlatform(w), newAudit(w)
