@@ -63,19 +63,28 @@ func (d *disk) append(by *process, fate fate, batches []journal.Batch) error {
 	}
 	switch fate {
 	case lost:
-		return errIO
+		return d.fault(by, "lost")
 	case late:
 		d.pending = append(d.pending, pending{d.w.now.Add(d.w.upTo(20 * time.Second)), by, kept})
-		return errIO
+		return d.fault(by, "late")
 	}
 	if err := d.fits(kept); err != nil {
 		return err
 	}
 	d.add(by, kept)
 	if fate == stored {
-		return errIO
+		return d.fault(by, "kept")
 	}
 	return nil
+}
+
+// fault returns what an append returns with which something goes wrong.
+func (d *disk) fault(by *process, kind string) error {
+	if by == nil {
+		kind = "person " + kind
+	}
+	d.w.hit(kind)
+	return errIO
 }
 
 func (d *disk) fits(batches []journal.Batch) error {

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/pipeline"
@@ -40,11 +41,14 @@ const (
 	late        // an error is returned, and it gets there later, or not
 )
 
-var faults = []string{
-	"kill", "kill", "kill", "power", "stop", "stop", "shutdown",
-	"lost", "kept", "late", "person lost", "person kept", "blind", "numb",
-	"clock", "skew", "swap", "deaf",
+// kinds are what can go wrong.
+var kinds = [...]string{
+	"kill", "power", "stop", "shutdown", "lost", "kept", "late", "person lost", "person kept",
+	"blind", "numb", "clock", "skew", "swap", "deaf",
 }
+
+// faults are what is drawn from.
+var faults = append(kinds[:], "kill", "kill", "stop")
 
 // draw returns the scenario of a seed.
 func draw(seed uint64) scenario {
@@ -75,12 +79,31 @@ func draw(seed uint64) scenario {
 	return s
 }
 
-// harm has a fault happen. One that meets a process that is not there does
-// nothing.
+// hit counts a fault that took effect.
+func (w *world) hit(kind string) { w.count.faults[slices.Index(kinds[:], kind)]++ }
+
+// meets reports whether a fault takes effect on p, if it does so at once.
+func (f fault) meets(p *process) bool {
+	switch f.Do {
+	case "lost", "kept", "late", "person lost", "person kept", "blind", "numb":
+		return false // but with the next append, read or renewal
+	case "power":
+		return true
+	case "clock":
+		return f.Size != 0
+	case "stop", "skew", "deaf":
+		return !p.dead && f.Size != 0
+	}
+	return !p.dead
+}
+
+// harm has a fault happen.
 func (w *world) harm(f fault) {
 	p := w.procs[f.To%len(w.procs)]
 	w.say(p, "FAULT %s %d", f.Do, f.Size)
-	w.count.faults++
+	if f.meets(p) {
+		w.hit(f.Do)
+	}
 	switch f.Do {
 	case "kill":
 		w.kill(p)

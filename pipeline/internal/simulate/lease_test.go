@@ -33,6 +33,7 @@ func (p *process) hold() error {
 func (p *process) renew() error {
 	if p.numb > 0 {
 		p.numb--
+		p.w.hit("numb")
 		return errIO
 	}
 	p.until = p.w.now.Add(leaseTerm)

@@ -127,6 +127,7 @@ func broken(err error) error {
 func (p *process) events(name string, from int) ([]journal.Event, error) {
 	if p.blind > 0 {
 		p.blind--
+		p.w.hit("blind")
 		return nil, errIO
 	}
 	return p.w.disk.events(name, from), nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,14 +46,34 @@ type world struct {
 
 // A count is what was done, in numbers.
 type count struct {
-	steps, events, calls, faults, fenced, zombies, lost, acked, ended, parked, hours int
+	steps, events, calls, fenced, zombies, lost, acked, ended, parked, hours int
+
+	faults [len(kinds)]int // by kind, that took effect
+}
+
+// harmed returns how many faults took effect.
+func (c *count) harmed() (n int) {
+	for _, k := range c.faults {
+		n += k
+	}
+	return n
+}
+
+// never returns a kind of fault that did not take effect, or "".
+func (c *count) never() string {
+	if k := slices.Index(c.faults[:], 0); k >= 0 {
+		return kinds[k]
+	}
+	return ""
 }
 
 func (c *count) add(d count) {
 	c.steps += d.steps
 	c.events += d.events
 	c.calls += d.calls
-	c.faults += d.faults
+	for k, n := range d.faults {
+		c.faults[k] += n
+	}
 	c.fenced += d.fenced
 	c.zombies += d.zombies
 	c.lost += d.lost
@@ -63,8 +84,12 @@ func (c *count) add(d count) {
 }
 
 func (c count) String() string {
-	return fmt.Sprintf("%d faults, %d runs of pipelines ended after %d events and %d calls of hooks, of which %d by zombies; %d acts of people acknowledged, %d by runs that were parked; %d lives fenced, %d appends lost; %d steps, %d hours",
-		c.faults, c.ended, c.events, c.calls, c.zombies, c.acked, c.parked, c.fenced, c.lost, c.steps, c.hours)
+	var by strings.Builder
+	for k, n := range c.faults {
+		fmt.Fprintf(&by, ", %s %d", kinds[k], n)
+	}
+	return fmt.Sprintf("%d faults (%s), %d runs of pipelines ended after %d events and %d calls of hooks, of which %d by zombies; %d acts of people acknowledged, %d by runs that were parked; %d lives fenced, %d appends lost; %d steps, %d hours",
+		c.harmed(), by.String()[2:], c.ended, c.events, c.calls, c.zombies, c.acked, c.parked, c.fenced, c.lost, c.steps, c.hours)
 }
 
 var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
