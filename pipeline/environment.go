@@ -15,7 +15,7 @@ type Environment struct {
 	Queue   []Visitor    // runs that wait to enter, by arrival
 	Live    artifact.Set // what has all of the traffic, or had before a release that is under way
 	Release Visitor      // the run that brought Live; nobody if that is not known
-	History []Deployment // oldest first
+	History []Deployment // oldest first: the last hundred at least, and those that a way back needs; all are in the journal
 }
 
 // A Visitor is a run inside an [Environment] or before it. The zero Visitor is

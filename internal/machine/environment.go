@@ -22,7 +22,7 @@ type Environment struct {
 	Queue   []Visitor // by arrival
 	Live    artifact.Set
 	Release Visitor      // the run of which Live is the release; see E6
-	History []Deployment // oldest first
+	History []Deployment // oldest first; see remember
 
 	found Visitor // Release when Holder came
 }
@@ -32,16 +32,6 @@ type Visitor struct {
 	Run     string
 	Started time.Time // when the run was
 	Since   time.Time // when it came
-}
-
-// A Deployment is what one run made live in an environment.
-type Deployment struct {
-	Run       string
-	Began     time.Time
-	Left      time.Time // zero while the run is there
-	Artifacts artifact.Set
-	Traffic   int // percent that Artifacts got last
-	Succeeded bool
 }
 
 // Journal returns the name of the journal of the named environment.
@@ -130,7 +120,7 @@ func (e *Environment) changed(ev *journal.Event, d *journal.Live) error {
 	}
 	last := e.last()
 	if last == nil || last.Run != ev.By || !shared && !last.Left.IsZero() {
-		e.History = append(e.History, Deployment{Run: ev.By, Began: ev.Time})
+		e.remember(Deployment{Run: ev.By, Began: ev.Time})
 		last = e.last()
 	}
 	last.Artifacts, last.Traffic = d.Artifacts, d.Traffic
@@ -147,13 +137,6 @@ func (e *Environment) changed(ev *journal.Event, d *journal.Live) error {
 		e.Live, e.Release = nil, Visitor{}
 	}
 	return nil
-}
-
-func (e *Environment) last() *Deployment {
-	if len(e.History) == 0 {
-		return nil
-	}
-	return &e.History[len(e.History)-1]
 }
 
 func (e *Environment) waits(run string) int {
