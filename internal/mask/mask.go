@@ -10,7 +10,6 @@
 package mask
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -96,10 +95,37 @@ type span struct {
 // label is what stands in its place.
 func (s span) label() string { return "[secret " + s.name + "]" }
 
+// What a byte of a text is to the secrets in it.
+const (
+	plain  = iota // it is in none
+	first         // it is the first of one, and in no other
+	within        // the byte before it is in the same one
+)
+
 // spans returns the parts of text that are in a secret, in order. Those that
 // overlap are one: what one secret leaves over may be the end of another.
 func (m *Mask) spans(text string) []span {
 	var all []span
+	marks := m.marks(text)
+	for from := 0; from < len(marks); {
+		to := from + 1
+		if marks[from] == plain {
+			from = to
+			continue
+		}
+		for to < len(marks) && marks[to] == within {
+			to++
+		}
+		all = append(all, span{from, to, m.begin(text[from:])})
+		from = to
+	}
+	return all
+}
+
+// marks says of each byte of text what it is; nil if there is no secret in it.
+// To sort the secrets that were found would weigh more in a small program.
+func (m *Mask) marks(text string) []byte {
+	var marks []byte
 	for _, s := range m.known {
 		for _, form := range s.forms {
 			for at := 0; ; at++ { // it may overlap itself
@@ -107,23 +133,32 @@ func (m *Mask) spans(text string) []span {
 				if i < 0 {
 					break
 				}
+				if marks == nil {
+					marks = make([]byte, len(text))
+				}
 				at += i
-				all = append(all, span{at, at + len(form), s.name})
+				marks[at] = max(marks[at], first)
+				for k := at + 1; k < at+len(form); k++ {
+					marks[k] = within
+				}
 			}
 		}
 	}
-	slices.SortFunc(all, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(b.to, a.to), cmp.Compare(a.name, b.name))
-	})
-	merged := all[:0]
-	for _, s := range all {
-		if last := len(merged) - 1; last >= 0 && s.from < merged[last].to {
-			merged[last].to = max(merged[last].to, s.to)
-			continue
+	return marks
+}
+
+// begin returns the name of the longest secret that text begins with, and of
+// several the first by name.
+func (m *Mask) begin(text string) (name string) {
+	longest := 0
+	for _, s := range m.known {
+		for _, form := range s.forms {
+			if n := len(form); strings.HasPrefix(text, form) && (n > longest || n == longest && s.name < name) {
+				name, longest = s.name, n
+			}
 		}
-		merged = append(merged, s)
 	}
-	return merged
+	return name
 }
 
 // open returns how many bytes at the end of text may be the begin of a secret.
