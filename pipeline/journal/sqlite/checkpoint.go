@@ -2,7 +2,7 @@ package sqlite
 
 import (
 	"context"
-	"crypto/ed25519"
+	"errors"
 	"fmt"
 
 	"github.com/penstock/penstock/pipeline/journal"
@@ -17,11 +17,13 @@ const signEach = 1000
 // [journal.ErrInput]).
 func (s *Store) Checkpoint(ctx context.Context) (note []byte, err error) {
 	err = s.read(ctx, func(c *conn) error {
-		if len(s.config.Key) == 0 {
+		if s.config.Key == nil {
 			return fmt.Errorf("no key to sign with: %w", journal.ErrInput)
 		}
 		t, _, err := newest(c, s.id)
-		note = s.note(t)
+		if err == nil {
+			note, err = s.note(t)
+		}
 		return err
 	})
 	if err != nil {
@@ -30,23 +32,32 @@ func (s *Store) Checkpoint(ctx context.Context) (note []byte, err error) {
 	return note, nil
 }
 
-func (s *Store) note(t tip) []byte {
-	return journal.Checkpoint{Store: s.id, Head: t.head()}.Sign(s.config.Key)
+func (s *Store) note(t tip) ([]byte, error) {
+	return s.config.Key.Sign(journal.Checkpoint{Store: s.id, Head: t.head()})
 }
 
-// sign adds a checkpoint to the witness if it is time for one.
+// sign adds a checkpoint to the witness if it is time for one. The events are
+// acknowledged whether or not it can be signed.
 func (s *Store) sign() error {
 	w := s.witness
-	if len(s.config.Key) == 0 || w.tip.seq-w.signed < signEach && w.size < w.limit {
+	if s.config.Key == nil || w.tip.seq-w.signed < signEach && w.size < w.limit {
 		return nil
 	}
-	note := s.note(w.tip)
-	if err := w.put(&record{kind: checkpoint, tip: w.tip, note: string(note)}); err != nil {
-		return err
-	}
 	w.signed = w.tip.seq
+	note, err := s.note(w.tip)
+	if err != nil {
+		s.warn("a checkpoint of the journals could not be signed", err)
+		return nil
+	}
 	s.unsent = note
-	return nil
+	return w.put(&record{kind: checkpoint, tip: w.tip, note: string(note)})
+}
+
+// warn tells Config.Log of what went wrong and changes nothing here.
+func (s *Store) warn(what string, err error) {
+	if s.config.Log != nil {
+		s.config.Log.Warn(what, "err", err)
+	}
 }
 
 // send gives the newest checkpoint away that was not sent.
@@ -56,19 +67,22 @@ func (s *Store) send(ctx context.Context) {
 	if note == nil || s.config.Sink == nil {
 		return
 	}
-	if err := s.config.Sink(context.WithoutCancel(ctx), note); err != nil && s.config.Log != nil {
-		s.config.Log.WarnContext(ctx, "a checkpoint of the journals could not be sent elsewhere", "err", err)
+	if err := s.config.Sink(context.WithoutCancel(ctx), note); err != nil {
+		s.warn("a checkpoint of the journals could not be sent elsewhere", err)
 	}
 }
 
 // signatures checks the checkpoints in the witness.
 func (v *verifier) signatures() error {
 	key := v.store.config.Key
-	if len(key) == 0 || v.walk == nil {
+	if key == nil || v.walk == nil {
 		return nil
 	}
 	for _, n := range v.walk.notes {
-		got, err := journal.OpenCheckpoint([]byte(n.note), key.Public().(ed25519.PublicKey))
+		got, err := key.Open([]byte(n.note))
+		if err != nil && !errors.Is(err, journal.ErrCorrupt) {
+			return err // which says nothing of the note
+		}
 		want := journal.Checkpoint{Store: v.store.id, Head: n.tip.head()}
 		if err == nil && got == want {
 			v.report.Signed++

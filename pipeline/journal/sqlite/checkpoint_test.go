@@ -5,13 +5,19 @@ import (
 	"context"
 	"crypto/ed25519"
 	"errors"
+	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/pipeline/journal"
+	signed "github.com/penstock/penstock/pipeline/journal/checkpoint"
 )
 
-var signKey = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{3}, ed25519.SeedSize))
+// keyOf returns a key that is made of one number.
+func keyOf(seed byte) signed.Key {
+	return signed.Key{Ed25519: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize))}
+}
 
 // I10: who puts back old copies of database and witness together is found by a
 // checkpoint that was sent elsewhere, and a checkpoint in the witness that was
@@ -21,7 +27,7 @@ func TestCheckpointsAreSignedAndSent(t *testing.T) {
 	path := filepath.Join(dir, "s.db")
 	var sent [][]byte
 	away := errors.New("away")
-	cfg := Config{Key: signKey, Sink: func(_ context.Context, note []byte) error {
+	cfg := Config{Key: keyOf(3), Sink: func(_ context.Context, note []byte) error {
 		sent = append(sent, note)
 		return away // changes nothing here
 	}}
@@ -56,9 +62,9 @@ func TestCheckpointsAreSignedAndSent(t *testing.T) {
 	}
 	var heads []journal.Head
 	for _, note := range append(sent, last) {
-		c, err := journal.OpenCheckpoint(note, signKey.Public().(ed25519.PublicKey))
+		c, err := keyOf(3).Open(note)
 		if err != nil || c.Store != s.id {
-			t.Fatalf("OpenCheckpoint = %+v, %v; want one of store %s", c, err, s.id)
+			t.Fatalf("Open = %+v, %v; want one of store %s", c, err, s.id)
 		}
 		heads = append(heads, c.Head)
 	}
@@ -68,7 +74,7 @@ func TestCheckpointsAreSignedAndSent(t *testing.T) {
 	s.Close()
 
 	other := cfg
-	other.Key = ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	other.Key = keyOf(0)
 	other.ReadOnly = true
 	forged, err := other.Open(t.Context(), path)
 	if err != nil {
@@ -90,7 +96,77 @@ func TestCheckpointsAreSignedAndSent(t *testing.T) {
 	if _, err := openAt(t, filepath.Join(t.TempDir(), "none.db")).Checkpoint(t.Context()); !errors.Is(err, journal.ErrInput) {
 		t.Errorf("Checkpoint without a key = %v; want ErrInput", err)
 	}
-	if _, err := (Config{Key: signKey[1:]}).Open(t.Context(), filepath.Join(t.TempDir(), "short.db")); !errors.Is(err, journal.ErrInput) {
-		t.Errorf("Open with a key that is too short = %v; want ErrInput, and no panic after a thousand events", err)
+	if _, err := (Config{Key: signed.Key{}}).Open(t.Context(), filepath.Join(t.TempDir(), "none.db")); !errors.Is(err, journal.ErrInput) {
+		t.Errorf("Open with a key that is none = %v; want ErrInput, and nothing amiss after a thousand events", err)
+	}
+}
+
+// A device signs and reads checkpoints while it is there.
+type device struct {
+	signed.Key
+	away *error
+}
+
+func (d device) Sign(c journal.Checkpoint) ([]byte, error) {
+	if *d.away != nil {
+		return nil, *d.away
+	}
+	return d.Key.Sign(c)
+}
+
+func (d device) Open(note []byte) (journal.Checkpoint, error) {
+	if *d.away != nil {
+		return journal.Checkpoint{}, *d.away
+	}
+	return d.Key.Open(note)
+}
+
+// I8, I10: what is signed with may be away. Events are acknowledged all the same,
+// and no checkpoint is called forged.
+func TestADeviceThatIsAway(t *testing.T) {
+	var log bytes.Buffer
+	var away error
+	sent := 0
+	s, err := Config{
+		Key:  device{keyOf(3), &away},
+		Sink: func(context.Context, []byte) error { sent++; return nil },
+		Log:  slog.New(slog.NewTextHandler(&log, nil)),
+	}.Open(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	shortLogs(s)
+	for i := range 8 {
+		must(t, s, batch("a", i, note("x")))
+	}
+	before := sent
+	if r, err := s.Verify(t.Context()); err != nil || r.Signed != sent || sent == 0 {
+		t.Errorf("Verify = %d signed, %v; want the %d that were sent", r.Signed, err, sent)
+	}
+
+	away = errors.New("the device is away")
+	for i := 8; i < 16; i++ {
+		must(t, s, batch("a", i, note("x")))
+	}
+	if sent != before {
+		t.Errorf("%d checkpoints sent while nothing can sign; want none", sent-before)
+	}
+	if !strings.Contains(log.String(), "could not be signed") || !strings.Contains(log.String(), away.Error()) {
+		t.Errorf("log = %q; want that a checkpoint could not be signed, and why", log.String())
+	}
+	if r, err := s.Verify(t.Context()); !errors.Is(err, away) || errors.Is(err, journal.ErrCorrupt) || len(r.Damage) != 0 {
+		t.Errorf("Verify = %v, %v; want the device's error, and no damage", r.Damage, err)
+	}
+	if note, err := s.Checkpoint(t.Context()); note != nil || !errors.Is(err, away) {
+		t.Errorf("Checkpoint = %q, %v; want the device's error", note, err)
+	}
+
+	away = nil
+	for i := 16; i < 24; i++ {
+		must(t, s, batch("a", i, note("x")))
+	}
+	if r, err := s.Verify(t.Context()); err != nil || r.Signed != sent || sent == before {
+		t.Errorf("Verify when the device is back = %d signed, %v; want the %d that were sent, more than %d", r.Signed, err, sent, before)
 	}
 }

@@ -2,9 +2,10 @@ package sqlite
 
 import (
 	"context"
-	"crypto/ed25519"
 	"fmt"
 	"log/slog"
+
+	"github.com/penstock/penstock/pipeline/journal"
 )
 
 // A Config is how a store is opened. The zero Config is that of [Open].
@@ -17,10 +18,11 @@ type Config struct {
 
 	// Key signs a checkpoint after every thousand events or so, and before a
 	// log of the witness is left for the next. The note is kept in the
-	// witness, and Verify checks those that are there. nil means there are
-	// none. The key has to be kept where who can change the store cannot
-	// read it.
-	Key ed25519.PrivateKey
+	// witness, and Verify checks those that are there. If it cannot sign, Log
+	// is told, and the next checkpoint is signed a thousand events later. nil
+	// means there are none. The key has to be kept where who can change the
+	// store cannot read it.
+	Key journal.Key
 
 	// Sink is given each checkpoint that Key signs, to send it elsewhere. One
 	// caller of Append calls it when its events are acknowledged, and waits:
@@ -29,8 +31,9 @@ type Config struct {
 	// several. nil means they stay here.
 	Sink func(ctx context.Context, note []byte) error
 
-	// Log is told of what a crash left, and was set aside or put back. nil
-	// means nobody is; Verify reports it too.
+	// Log is told of what a crash left, and was set aside or put back, and of
+	// a checkpoint that could not be signed or sent. nil means nobody is;
+	// Verify reports the former too.
 	Log *slog.Logger
 
 	disk *disk // nil means the real one
@@ -43,4 +46,12 @@ func (c Config) Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("sqlite: open %s: %w", path, err)
 	}
 	return s, nil
+}
+
+// checkKey asks Key whether it can sign.
+func (c Config) checkKey() error {
+	if k, ok := c.Key.(interface{ Check() error }); ok {
+		return k.Check()
+	}
+	return nil
 }

@@ -32,7 +32,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"os"
@@ -118,8 +117,8 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if n := len(cfg.Key); n != 0 && n != ed25519.PrivateKeySize {
-		return nil, fmt.Errorf("signing key of %d bytes, want %d: %w", n, ed25519.PrivateKeySize, journal.ErrInput)
+	if err := cfg.checkKey(); err != nil {
+		return nil, err
 	}
 	path, err := resolve(path)
 	if err != nil {
