@@ -28,9 +28,29 @@ func Check(batches []Batch) error {
 			if err := b.Events[j].check(); err != nil {
 				return fmt.Errorf("event %d for %q: %w: %w", b.Length+j, b.Journal, ErrInput, err)
 			}
+			if b.Events[j].Kind == Archived {
+				return fmt.Errorf("event %d for %q of kind %q, which Archive appends: %w", b.Length+j, b.Journal, Archived, ErrInput)
+			}
 		}
 	}
 	return nil
+}
+
+// CheckArchive reports whether an [Archiver] can be asked to append e to a journal
+// of the given length: an error for which errors.Is(err, [ErrInput]) if not. Stores
+// call it first, and compare what it returns with the journal.
+func CheckArchive(name string, length int, e *Event) (*Archival, error) {
+	if err := e.check(); err != nil {
+		return nil, fmt.Errorf("event %d for %q: %w: %w", length, name, ErrInput, err)
+	}
+	a, ok := e.Data.(*Archival)
+	if !ok {
+		return nil, fmt.Errorf("archive of %q with an event of kind %q and data of type %T, want %q and %T: %w", name, e.Kind, e.Data, Archived, a, ErrInput)
+	}
+	if length < 1 || a.Events != length {
+		return nil, fmt.Errorf("archive of %d events of %q at length %d, want all that there are: %w", a.Events, name, length, ErrInput)
+	}
+	return a, nil
 }
 
 // check reports what would keep e from being read back: a kind that is not

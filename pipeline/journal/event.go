@@ -56,6 +56,7 @@ const (
 	Drained    Kind = "drained"    // By lets the run go on under the definition it began with; *[Reason]
 	Restored   Kind = "restored"   // By goes on with an older copy of the store that was put back; also in the journal of an environment; *[Restoration]
 	Ended      Kind = "ended"      // the run ended; *[End]
+	Archived   Kind = "archived"   // all before it is kept elsewhere, and forgotten here; *[Archival]
 )
 
 // The kinds of event in the journal of an environment. By is a run.
@@ -184,6 +185,17 @@ type End struct {
 	Text   string `json:"text,omitempty"`
 }
 
+// Archival is the data of [Archived]. What the journal was is forgotten but for
+// this.
+type Archival struct {
+	Events   int             `json:"events"`             // that were before it
+	Digest   artifact.Digest `json:"digest"`             // of them, as [MarshalArchive] returns it
+	Fence    int64           `json:"fence,omitempty"`    // the highest [Event.Fence] of them
+	Pipeline string          `json:"pipeline,omitempty"` // of the run
+	Status   string          `json:"status,omitempty"`   // with which the run ended
+	Place    string          `json:"place,omitempty"`    // where they are, for people
+}
+
 // Arrival is the data of [Queued].
 type Arrival struct {
 	Started time.Time `json:"started"` // when the run was
@@ -247,6 +259,8 @@ func data(k Kind) (any, bool) {
 		return (*Restoration)(nil), true
 	case Ended:
 		return (*End)(nil), true
+	case Archived:
+		return (*Archival)(nil), true
 	case Queued:
 		return (*Arrival)(nil), true
 	case Taken:

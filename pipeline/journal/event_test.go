@@ -191,7 +191,7 @@ func FuzzEvent(f *testing.F) {
 			}
 			return
 		}
-		if err := journal.Check([]journal.Batch{{Journal: "x", Events: []journal.Event{e}}}); err != nil {
+		if err := journal.Check([]journal.Batch{{Journal: "x", Events: []journal.Event{e}}}); err != nil && e.Kind != journal.Archived {
 			t.Errorf("%q can be read, but not appended: %v", line, err)
 		}
 		once := encode(t, e)

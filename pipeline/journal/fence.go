@@ -13,6 +13,8 @@ func (e *Event) Fence() int64 {
 		return max(e.Epoch, d.Token)
 	case *Restoration:
 		return max(e.Epoch, d.Fence)
+	case *Archival:
+		return max(e.Epoch, d.Fence)
 	}
 	return e.Epoch
 }

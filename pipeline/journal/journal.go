@@ -19,7 +19,7 @@ import (
 //
 // Its methods may be called from several goroutines at once. Several processes
 // may share a Store if it says so. A Store may have more methods, each found by
-// assertion: those of [Watcher], [Leaser] and [Verifier].
+// assertion: those of [Watcher], [Leaser], [Verifier] and [Archiver].
 //
 // Test an implementation with
 // [github.com/penstock/penstock/pipeline/journal/journaltest.Run].
@@ -41,7 +41,8 @@ type Store interface {
 	//
 	// An event of a kind that this version does not know is an error for
 	// which errors.Is(err, [ErrUnknown]); a damaged one is one for which
-	// errors.Is(err, [ErrCorrupt]). No event is ever left out.
+	// errors.Is(err, [ErrCorrupt]). No event is ever left out: from one that
+	// was archived it is an error for which errors.Is(err, [ErrArchived]).
 	Events(ctx context.Context, journal string, from int) ([]Event, error)
 
 	// List returns the names of journals, in the order of their first events.
@@ -55,13 +56,15 @@ type Batch struct {
 	Events  []Event // at least one
 }
 
-// A Query says which journals to list. The zero Query lists all of them.
+// A Query says which journals to list. The zero Query lists all of them that are
+// not archived: of those the last event is of kind [Archived].
 type Query struct {
-	Prefix string // of the name
-	Open   bool   // only those whose last event is not of kind [Ended]
-	Newest bool   // those that began last come first
-	After  string // only those that come after this one in the list; empty means from the start
-	Limit  int    // at most so many; 0 means all
+	Prefix   string // of the name
+	Open     bool   // only those whose last event is not of kind [Ended]
+	Archived bool   // those that are archived, and no others
+	Newest   bool   // those that began last come first
+	After    string // only those that come after this one, which may be archived; empty means from the start
+	Limit    int    // at most so many; 0 means all
 }
 
 // A Watcher is a [Store] that can tell what others append.
@@ -97,6 +100,7 @@ var (
 	ErrCorrupt  = errors.New("journal: damaged")                   // what was recorded is not there as it was
 	// ErrRolledBack comes together with ErrCorrupt.
 	ErrRolledBack = errors.New("journal: an older copy was put back")
+	ErrArchived   = errors.New("journal: archived")                       // an [ArchivedError] says where
 	ErrClosed     = errors.New("journal: store is closed, or has failed") // nothing is acknowledged any more
 	ErrInput      = errors.New("journal: not what a store can be asked")  // a mistake of the caller
 )

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,8 @@ import (
 )
 
 // Memory is a [Store] that forgets everything when the process ends. It is a
-// [Watcher] and a [Leaser], so several executors in one process may share it.
+// [Watcher], a [Leaser] and an [Archiver], so several executors in one process may
+// share it.
 // The zero Memory is ready to use. It must not be copied.
 type Memory struct {
 	mu       sync.Mutex
@@ -28,6 +30,7 @@ type memory struct {
 	length int
 	last   Kind
 	number int // in order
+	gone   int // events that were archived, which are not in chunks
 }
 
 func (j *memory) add(events []Event) {
@@ -46,13 +49,13 @@ func (j *memory) add(events []Event) {
 	}
 }
 
-// from returns a copy of the events from number n on.
+// from returns a copy of the events from number n on, of which none is gone.
 func (j *memory) from(n int) []Event {
-	n = max(n, 0)
 	if n >= j.length {
 		return nil
 	}
 	out := make([]Event, 0, j.length-n)
+	n -= j.gone
 	for _, c := range j.chunks {
 		if n >= len(c) {
 			n -= len(c)
@@ -81,12 +84,15 @@ func (s *Memory) Append(ctx context.Context, batches ...Batch) error {
 	defer s.mu.Unlock()
 	for i := range batches {
 		b := &batches[i]
-		length := 0
+		length, last := 0, Kind("")
 		if j := s.journals[b.Journal]; j != nil {
-			length = j.length
+			length, last = j.length, j.last
 		}
 		if length != b.Length {
 			return fmt.Errorf("%q has %d events, not %d: %w", b.Journal, length, b.Length, ErrConflict)
+		}
+		if last == Archived {
+			return fmt.Errorf("append to %q: %w", b.Journal, ErrArchived)
 		}
 	}
 	for i := range batches {
@@ -142,6 +148,9 @@ func (s *Memory) Events(ctx context.Context, name string, from int) ([]Event, er
 	if j == nil {
 		return nil, nil
 	}
+	if from = max(from, 0); from < j.gone {
+		return nil, NewArchivedError(name, &j.chunks[0][0])
+	}
 	return j.from(from), nil
 }
 
@@ -166,7 +175,8 @@ func (s *Memory) List(ctx context.Context, q Query) ([]string, error) {
 	var names []string
 	for ; at >= 0 && at < len(s.order); at += step {
 		name := s.order[at]
-		if !strings.HasPrefix(name, q.Prefix) || q.Open && s.journals[name].last == Ended {
+		last := s.journals[name].last
+		if !strings.HasPrefix(name, q.Prefix) || q.Archived != (last == Archived) || q.Open && (last == Ended || last == Archived) {
 			continue
 		}
 		names = append(names, name)
@@ -175,6 +185,33 @@ func (s *Memory) List(ctx context.Context, q Query) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Archive implements [Archiver].
+func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a, err := CheckArchive(name, length, &e)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j := s.journals[name]
+	switch {
+	case j == nil || j.length != length:
+		return fmt.Errorf("%q does not have %d events: %w", name, length, ErrConflict)
+	case j.last != Ended:
+		return fmt.Errorf("archive of %q, of which the last event is %q, want %q: %w", name, j.last, Ended, ErrInput)
+	}
+	if _, digest, err := MarshalArchive(name, j.from(0)); err != nil || digest != a.Digest {
+		return errors.Join(err, fmt.Errorf("archive of %q with digest %v, want %v: %w", name, a.Digest, digest, ErrInput))
+	}
+	j.chunks, j.gone = [][]Event{make([]Event, 0, 1)}, length
+	s.add(&Batch{Journal: name, Events: []Event{e}})
+	s.ring()
+	return nil
 }
 
 // Changes implements [Watcher].

@@ -91,8 +91,16 @@ func Verify(ctx context.Context, s Store, heads ...Head) (Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("journal: verify: %w", err)
 	}
-	for _, name := range names {
+	archived, err := s.List(ctx, Query{Archived: true})
+	if err != nil {
+		return r, fmt.Errorf("journal: verify: %w", err)
+	}
+	for _, name := range append(names, archived...) {
 		events, err := s.Events(ctx, name, 0)
+		if a := (*ArchivedError)(nil); errors.As(err, &a) {
+			r.Head.Events += int64(a.Events)
+			events, err = s.Events(ctx, name, a.Events)
+		}
 		switch {
 		case errors.Is(err, ErrCorrupt):
 			r.Damage = append(r.Damage, &Damage{Journal: name, Event: -1, Want: "what was appended", Got: err.Error(), Err: err})

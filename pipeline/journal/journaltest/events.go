@@ -10,7 +10,8 @@ import (
 )
 
 // Events returns an event of each kind, with every field filled. They are not
-// the story of a run. The caller may change them.
+// the story of a run. The last is of kind [journal.Archived], which Append does not
+// take. The caller may change them.
 func Events() []journal.Event {
 	day := time.Date(2026, 3, 29, 1, 59, 59, 123456789, time.UTC)
 	image := artifact.Artifact{
@@ -66,10 +67,17 @@ func Events() []journal.Event {
 		{Kind: journal.Given, Data: &journal.Departure{Succeeded: true}},
 		{Kind: journal.Changed, Data: &journal.Live{Artifacts: set, Traffic: 30, Back: true}},
 		{Kind: journal.Restored, By: "ada", Data: &journal.Restoration{Fence: 1_000_008, Text: "backup of Monday"}},
+		{Kind: journal.Archived, Data: &journal.Archival{Events: 12, Digest: digest, Fence: 7, Pipeline: "shop", Status: "succeeded", Place: "2026.jsonl"}},
 	}
 	for i := range events {
 		events[i].Time = day.Add(time.Duration(i) * time.Second)
 		events[i].Step, events[i].By, events[i].Epoch = "smoke", "ada", 3
 	}
 	return events
+}
+
+// appended returns those of Events that Append takes.
+func appended() []journal.Event {
+	all := Events()
+	return all[:len(all)-1]
 }

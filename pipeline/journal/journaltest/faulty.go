@@ -53,6 +53,7 @@ var _ interface {
 	journal.Store
 	journal.Watcher
 	journal.Leaser
+	journal.Archiver
 } = (*Faulty)(nil)
 
 // Count returns how many calls that count were made.
@@ -130,6 +131,18 @@ func (f *Faulty) wait(cancel context.CancelFunc) (done func()) {
 		delete(f.waiting, me)
 		cancel()
 	}
+}
+
+// Archive implements [journal.Archiver]. It counts as Append does. If Store is none
+// it is an error for which errors.Is(err, [errors.ErrUnsupported]).
+func (f *Faulty) Archive(ctx context.Context, name string, length int, e journal.Event) error {
+	return f.call("Archive", true, func() error {
+		a, ok := f.Store.(journal.Archiver)
+		if !ok {
+			return fmt.Errorf("journaltest: archive in a %T: %w", f.Store, errors.ErrUnsupported)
+		}
+		return a.Archive(ctx, name, length, e)
+	})
 }
 
 // Renew implements [journal.Leaser].

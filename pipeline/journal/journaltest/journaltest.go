@@ -15,8 +15,8 @@ import (
 
 // Run tests that the stores that open returns keep the promises made in the
 // documentation of [journal.Store] and, if they have its methods, of
-// [journal.Watcher], [journal.Leaser] and [journal.Verifier]. Each call of open returns an empty
-// store, and closes it at the end of its test.
+// [journal.Watcher], [journal.Leaser], [journal.Verifier] and [journal.Archiver].
+// Each call of open returns an empty store, and closes it at the end of its test.
 func Run(t *testing.T, open func(t *testing.T) journal.Store) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) { r.check(t, open(t)) })
@@ -41,16 +41,16 @@ type rule struct {
 }
 
 func rules() []rule {
-	return slices.Concat(appendRules, readRules, listRules, watchRules, leaseRules, verifyRules)
+	return slices.Concat(appendRules, readRules, listRules, watchRules, leaseRules, verifyRules, archiveRules)
 }
 
 func checkDurable(t testing.TB, s journal.Store, again func() journal.Store) {
-	events := Events()
+	events := appended()
 	must(t, s, batch("run", 0, events...), batch("env/shop", 0, note("a"), note("b")))
 	must(t, s, batch("run", len(events), note("last")))
 	wantAll := func(s journal.Store, when string) {
 		t.Helper()
-		same(t, s, "run", 0, append(Events(), note("last")), when)
+		same(t, s, "run", 0, append(appended(), note("last")), when)
 		same(t, s, "env/shop", 0, []journal.Event{note("a"), note("b")}, when)
 		wantList(t, s, journal.Query{}, "run", "env/shop")
 	}
@@ -61,6 +61,12 @@ func checkDurable(t testing.TB, s journal.Store, again func() journal.Store) {
 	}
 	must(t, other, batch("env/shop", 2, note("c")))
 	same(t, other, "env/shop", 2, []journal.Event{note("c")}, "after an append to the store that was opened again")
+	if a, ok := other.(journal.Archiver); ok {
+		must(t, other, batch("old", 0, ended()))
+		e := archived(t, "old", []journal.Event{ended()})
+		mustArchive(t, a, "old", 1, e)
+		wantArchived(t, again(), "old", 0, e)
+	}
 }
 
 // note returns an event that differs from others by its text.

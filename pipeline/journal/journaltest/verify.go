@@ -12,8 +12,8 @@ var verifyRules = []rule{
 	{"a sound store verifies, and all of it is looked at (J5)", func(t testing.TB, s journal.Store) {
 		wantSound(t, s, 0, 0)
 		must(t, s, batch("a", 0, notes(3)...), batch("b", 0, ended()))
-		must(t, s, batch("a", 3, Events()...))
-		wantSound(t, s, 2, int64(4+len(Events())))
+		must(t, s, batch("a", 3, appended()...))
+		wantSound(t, s, 2, int64(4+len(appended())))
 	}},
 
 	verifying("a store has gone through the heads that it had, and through no others (I10)", func(t testing.TB, s journal.Store, v journal.Verifier) {
