@@ -46,7 +46,7 @@ func TestSmoke(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
 	serving.Go(func() {
-		if err := platform.Serve(ctx, on.Dir, store, time.Minute); err != nil {
+		if err := platform.Serve(ctx, on.Dir, store, time.Hour); err != nil {
 			t.Error(err)
 		}
 	})

@@ -36,8 +36,9 @@ type Tally struct {
 }
 
 // At most so many requests are under way. Beyond that users go away and are not
-// counted, as behind any load balancer that is full.
-const most = 128
+// counted, as behind any load balancer that is full. So a slow machine has fewer
+// requests to answer, and not each of them later than the one before.
+const most = 32
 
 // patience is how long a user waits for an answer. It is longer than a proxy
 // waits, so that the proxy counts what is too slow.
@@ -57,7 +58,7 @@ func (u *Users) Run(ctx context.Context) {
 	free := make(chan struct{}, most)
 	lost := make(chan struct{}, 1) // a request found nobody
 	var base string
-	for n := 0; ; n++ {
+	for n := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
@@ -77,6 +78,7 @@ func (u *Users) Run(ctx context.Context) {
 			continue
 		}
 		url := base + u.Paths[n%len(u.Paths)]
+		n++
 		under.Go(func() {
 			defer func() { <-free }()
 			if err := u.ask(ctx, client, url); err != nil && ctx.Err() == nil {

@@ -57,8 +57,8 @@ func TestUsersCountAnswers(t *testing.T) {
 
 func TestUsersLookForTheServiceUntilItIsThere(t *testing.T) {
 	s, answered := service(t, 10)
-	away := httptest.NewServer(http.NotFoundHandler())
-	away.Close()
+	away := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	defer away.Close()
 	answers := []struct {
 		url string
 		err error

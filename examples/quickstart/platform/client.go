@@ -143,7 +143,8 @@ func (c Client) Stop(ctx context.Context) error {
 	if errors.Is(err, ErrAway) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 3*grace, fmt.Errorf("platform with PID %d: not ended within %v", was.PID, 3*grace))
+	const within = patience + 4*grace
+	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("platform with PID %d: not ended within %v", was.PID, within))
 	defer cancel()
 	for is := was; err == nil && is.Secret == was.Secret; {
 		if err = pause(ctx); err == nil {

@@ -39,7 +39,7 @@ var build struct {
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == "platform" {
 		dir := os.Args[2]
-		if err := Serve(context.Background(), dir, storeIn(dir), time.Minute); err != nil {
+		if err := Serve(context.Background(), dir, storeIn(dir), 10*time.Minute); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -140,7 +140,7 @@ func deployment(token int64, new artifact.Artifact, percent int, old ...artifact
 // shop returns the environment.
 func (p *platform) shop(t *testing.T) Environment {
 	t.Helper()
-	st, err := p.Status(t.Context(), time.Now().Add(-time.Minute), time.Now())
+	st, err := p.Status(t.Context(), time.Now().Add(-time.Hour), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,8 +39,8 @@ type process struct {
 type unhealthy struct{ error }
 
 const (
-	patience = 10 * time.Second // for a process to become healthy
-	slow     = 5 * time.Second  // for an answer to begin; then it counts as failed
+	patience = time.Minute      // for a process to become healthy
+	slow     = 20 * time.Second // for an answer to begin; then it counts as failed
 	grace    = 5 * time.Second  // for requests under way, and then for the process to end
 )
 
