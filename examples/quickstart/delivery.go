@@ -85,7 +85,7 @@ func watch(to platform.Client, d time.Duration) bake.Watch {
 			metric("latency in seconds", to.Latency(), 10),
 		},
 		MinSamples: 1,
-		MaxErrors:  120,
+		MaxErrors:  600,
 	}
 }
 

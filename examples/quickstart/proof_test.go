@@ -51,7 +51,7 @@ func prove(p pipeline.Pipeline) error {
 }
 
 // watches is how a share of production is looked at.
-const watches = "every 500ms, 0 misses tolerated, ask after 120 inconclusive in a row or less than 1 conclusive: " +
+const watches = "every 500ms, 0 misses tolerated, ask after 600 inconclusive in a row or less than 1 conclusive: " +
 	"error rate at most 0.01 by error rate at the front door over 20s from 40 measurements, also of the past; " +
 	"latency in seconds at most 10 by latency at the front door over 20s from 40 measurements, also of the past"
 

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	leaktest.Main(m)
 }
 
+// patience is how long something may take that has to come, on any machine.
+const patience = 9 * time.Minute
+
 // A place is a directory in which the program is used. Its platform ends with
 // the test.
 type place struct {
@@ -111,8 +114,8 @@ func (p place) exit(g *program) int {
 	p.Helper()
 	select {
 	case <-g.ended:
-	case <-time.After(3 * time.Minute):
-		p.Fatalf("%q has not ended after three minutes", g.Args)
+	case <-time.After(patience):
+		p.Fatalf("%q has not ended after %v", g.Args, patience)
 	}
 	var status *exec.ExitError
 	if g.err != nil && !errors.As(g.err, &status) {
@@ -137,9 +140,9 @@ func (p place) eventually(what string, is func() bool) {
 	p.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(3 * time.Minute); !is(); <-tick.C {
+	for deadline := time.Now().Add(patience); !is(); <-tick.C {
 		if time.Now().After(deadline) {
-			p.Fatalf("not within three minutes: %s", what)
+			p.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }
