@@ -11,7 +11,7 @@ import (
 
 // patience is for how long a goroutine may take to end after the tests: that of a
 // process that was killed, or of a connection that was closed, on a busy machine.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // Main runs the tests of a package, for its TestMain, and ends the process. It
 // reports a goroutine that outlives them.

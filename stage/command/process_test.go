@@ -114,8 +114,8 @@ func stopped(t *testing.T, script string, grace time.Duration) (pids []int, err 
 	cancel(errUp)
 	select {
 	case err = <-done:
-	case <-time.After(time.Minute):
-		t.Fatal("Run goes on for a minute after its context is done")
+	case <-time.After(3 * time.Minute):
+		t.Fatal("Run goes on for three minutes after its context is done")
 	}
 	return pids, err
 }
@@ -145,12 +145,12 @@ func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(time.Minute)
+	limit := time.After(3 * time.Minute)
 	for !is() {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatalf("after a minute it is still not so that %s", what)
+			t.Fatalf("after three minutes it is still not so that %s", what)
 		}
 	}
 }
@@ -234,7 +234,7 @@ func TestADaemonDoesNotHoldUpTheStage(t *testing.T) {
 		if err != nil {
 			t.Errorf("Run = %v; want success", err)
 		}
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		t.Error("Run waits for a daemon that holds its pipe")
 	}
 	if gone(pid) {

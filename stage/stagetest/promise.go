@@ -10,8 +10,9 @@ import (
 	"github.com/penstock/penstock/stage"
 )
 
-// patience is how long a hook may take to see that its context is done.
-const patience = 10 * time.Second
+// patience is how long a hook may take to see that its context is done, also on a
+// slow machine.
+const patience = time.Minute
 
 // soon reports whether f returns soon. If it does not, its goroutine is left
 // behind, for there is no way to end it.

@@ -13,7 +13,7 @@ import (
 
 // patience is how long a call that has to return may take before its rule
 // fails. It is far longer than any promise, so that a slow machine passes.
-const patience = 30 * time.Second
+const patience = 3 * time.Minute
 
 var watchRules = []rule{
 	watching("changes are told once, from the mark on", func(t testing.TB, s journal.Store, w journal.Watcher) {
