@@ -230,3 +230,42 @@ func TestFullDiskKillsTheStore(t *testing.T) {
 	}
 	must(t, other, batch("a", 1, note("1")))
 }
+
+// Who opens the file while another process has it for itself, as when it puts in
+// order what a crash left, waits for it.
+func TestOpenWaitsForWhoHasTheFileForItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	must(t, s, batch("a", 0, note("x")))
+	s.Close()
+	c, err := connect(path, "rwc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"pragma locking_mode = exclusive", "begin immediate", "delete from leases", "commit"} {
+		if _, err := c.exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, cfg := range map[string]Config{"to write": {}, "to read": {ReadOnly: true}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 4*patience)
+		if _, err := cfg.Open(ctx, path); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "another process") {
+			t.Errorf("Open %s = %v; want context.DeadlineExceeded that says why", name, err)
+		}
+		cancel()
+	}
+	opened := make(chan error)
+	go func() {
+		s, err := Open(t.Context(), path)
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("Open when the other has gone = %v; want nil", err)
+	}
+}

@@ -144,12 +144,14 @@ func (s *Store) read(ctx context.Context, do func(c *conn) error) error {
 	}
 	s.use.RLock()
 	defer s.use.RUnlock()
-	c, err := s.borrow()
-	if err != nil {
-		return err
-	}
-	defer s.giveBack(c)
-	return retry(ctx, func() error { return do(c) })
+	return retry(ctx, func() error {
+		c, err := s.borrow()
+		if err != nil {
+			return err
+		}
+		defer s.giveBack(c)
+		return do(c)
+	})
 }
 
 // spare is how many connections are kept to be read from later.

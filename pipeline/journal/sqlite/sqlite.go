@@ -136,7 +136,11 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		owners:  map[string]*os.File{},
 		waiters: map[chan struct{}]bool{},
 	}
-	if s.writer, err = s.connect(); err != nil {
+	err = retry(ctx, func() (err error) {
+		s.writer, err = s.connect()
+		return err
+	})
+	if err != nil {
 		return nil, explain(err)
 	}
 	err = retry(ctx, func() (err error) {
