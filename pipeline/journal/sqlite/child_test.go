@@ -90,7 +90,7 @@ var roles = map[string]func(path, name string) error{
 
 	// lock holds the lock under which one process writes.
 	"lock": func(path, _ string) error {
-		c, err := connect(path, "rwc")
+		c, err := connect(path, "rwc", "")
 		if err != nil {
 			return err
 		}

@@ -28,13 +28,18 @@ type conn struct {
 // before we look whether the context is done.
 const patience = 50 * time.Millisecond
 
-// connect opens a connection in a mode of SQLite's: rwc or ro.
-func connect(path, mode string) (*conn, error) {
+// connect opens a connection in a mode of SQLite's: rwc or ro. An empty vfs is
+// SQLite's own.
+func connect(path, mode, vfs string) (*conn, error) {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // C:/x is /C:/x in a URL
 	}
-	d, err := new(sqlite.Driver).Open((&url.URL{Scheme: "file", Path: slashed, RawQuery: "mode=" + mode}).String())
+	query := "mode=" + mode
+	if vfs != "" {
+		query += "&vfs=" + vfs
+	}
+	d, err := new(sqlite.Driver).Open((&url.URL{Scheme: "file", Path: slashed, RawQuery: query}).String())
 	if err != nil {
 		return nil, err
 	}

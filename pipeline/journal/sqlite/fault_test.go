@@ -65,7 +65,7 @@ func TestEventOfANewerVersion(t *testing.T) {
 	s := openAt(t, path)
 	must(t, s, batch("a", 0, note("zero")))
 	line := []byte(`{"time":"2031-01-01T00:00:00Z","kind":"teleported"}`)
-	c, err := connect(path, "rwc")
+	c, err := connect(path, "rwc", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestConflictLeavesOthersInItsCommitAlone(t *testing.T) {
 // they come, and during runs, another connection has the lock.
 func grouped(t *testing.T, s *Store, n int, call func(i int) error, during func()) []error {
 	t.Helper()
-	c, err := connect(s.path, "rwc")
+	c, err := connect(s.path, "rwc", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestOpenWaitsForWhoHasTheFileForItself(t *testing.T) {
 	s := openAt(t, path)
 	must(t, s, batch("a", 0, note("x")))
 	s.Close()
-	c, err := connect(path, "rwc")
+	c, err := connect(path, "rwc", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,13 +124,13 @@ func TestCrashDuringAcceptRollback(t *testing.T) {
 	w := &workshop{t: t, dir: t.TempDir()}
 	path = filepath.Join(w.dir, "s.db")
 	accept := func(at int) (r Rollback, happened bool, err error) {
-		f := &fault{at: at, sticky: true}
-		d := f.disk()
-		r, err = Config{disk: &d}.AcceptRollback(t.Context(), path, "ada", "the disk broke")
-		if f.happened != errors.Is(err, errFault) {
-			t.Errorf("AcceptRollback when change %d fails = %v; want that", at, err)
+		f := &fault{at: at, witness: true, sticky: true}
+		r, err = Config{disk: newDrive(f).disk("")}.AcceptRollback(t.Context(), path, "ada", "the disk broke")
+		happened = f.strikes > 0
+		if w, ok := errors.AsType[*way](err); ok != happened {
+			t.Errorf("AcceptRollback when change %d fails = %v, %v; want that", at, err, w)
 		}
-		return r, f.happened, err
+		return r, happened, err
 	}
 	const never = 1 << 30
 	tries := 0

@@ -135,6 +135,10 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		config:  cfg,
 		owners:  map[string]*os.File{},
 		waiters: map[chan struct{}]bool{},
+		witness: &witness{dir: witnessDir(path), disk: realDisk, limit: logSize, step: logStep, tell: cfg.Log},
+	}
+	if cfg.disk != nil {
+		s.witness.disk = *cfg.disk
 	}
 	err = retry(ctx, func() (err error) {
 		s.writer, err = s.connect()
@@ -149,10 +153,7 @@ func (cfg Config) enter(ctx context.Context, path string) (*Store, error) {
 		}
 		return err
 	})
-	s.witness = &witness{dir: witnessDir(path), store: s.id, disk: realDisk, limit: logSize, step: logStep, tell: cfg.Log}
-	if cfg.disk != nil {
-		s.witness.disk = *cfg.disk
-	}
+	s.witness.store = s.id
 	if err != nil {
 		return nil, errors.Join(explain(err), s.Close())
 	}
@@ -165,7 +166,7 @@ func (s *Store) connect() (*conn, error) {
 	if s.config.ReadOnly {
 		mode = "ro"
 	}
-	return connect(s.path, mode)
+	return connect(s.path, mode, s.witness.disk.vfs)
 }
 
 // prepare looks at the file, and makes it what it should be unless it is only

@@ -112,7 +112,7 @@ func TestOpenRefuses(t *testing.T) {
 // execAt changes a file behind the back of its store, past the triggers.
 func execAt(t testing.TB, path string, changes ...string) {
 	t.Helper()
-	c, err := connect(path, "rwc")
+	c, err := connect(path, "rwc", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,22 +206,28 @@ func TestClosedStoreRefusesEveryCall(t *testing.T) {
 // wantDead checks that every call returns the error.
 func wantDead(t *testing.T, s *Store, want error) {
 	t.Helper()
-	ctx := t.Context()
+	for name, err := range calls(t.Context(), s) {
+		if !errors.Is(err, journal.ErrClosed) || !errors.Is(err, want) {
+			t.Errorf("%s = %v; want ErrClosed and %v", name, err, want)
+		}
+	}
+}
+
+// calls makes each call, and returns the errors. It does not wait for changes.
+func calls(ctx context.Context, s *Store) map[string]error {
 	_, errEvents := s.Events(ctx, "a", 0)
 	_, errList := s.List(ctx, journal.Query{})
 	_, _, errChanges := s.Changes(ctx, 0)
 	_, errAlive := s.Alive(ctx, "x", time.Now())
-	for name, err := range map[string]error{
+	_, errVerify := s.Verify(ctx)
+	return map[string]error{
 		"Append":  s.Append(ctx, batch("a", 1, note("x"))),
 		"Events":  errEvents,
 		"List":    errList,
 		"Changes": errChanges,
 		"Renew":   s.Renew(ctx, "x", time.Now().Add(time.Hour)),
 		"Alive":   errAlive,
-	} {
-		if !errors.Is(err, journal.ErrClosed) || !errors.Is(err, want) {
-			t.Errorf("%s = %v; want ErrClosed and %v", name, err, want)
-		}
+		"Verify":  errVerify,
 	}
 }
 

@@ -51,9 +51,9 @@ type witness struct {
 	page   [4096]byte
 }
 
-// A disk is how the witness changes files. Tests put another in place that
-// fails.
+// A disk is how the store changes files. Tests put another in place that fails.
 type disk struct {
+	vfs   string // by which SQLite does; empty means its own
 	write func(f *os.File, b []byte, at int64) error
 	sync  func(f *os.File) error // of what is in a log, and its length
 	full  func(f *os.File) error // of all there is, also of a directory
