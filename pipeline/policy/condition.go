@@ -22,7 +22,12 @@ type Condition interface {
 
 // That is a Condition of your own. See [Place.Around] for what f may want to
 // ask.
-func That(want string, f func(at Place) error) Condition { return that{want, f} }
+func That(want string, f func(at Place) error) Condition {
+	if f == nil {
+		return missing{}
+	}
+	return that{want, f}
+}
 
 type that struct {
 	want string
@@ -34,7 +39,12 @@ func (c that) Describe() string     { return c.want }
 
 // After is the Condition that on every way to the stage a step that good accepts
 // has ended well: not the same one on each, perhaps.
-func After(want string, good func(pipeline.Step) bool) Condition { return after{want, good} }
+func After(want string, good func(pipeline.Step) bool) Condition {
+	if good == nil {
+		return missing{}
+	}
+	return after{want, good}
+}
 
 type after struct {
 	want string
@@ -97,7 +107,7 @@ func (m Mark) before() []Mark {
 }
 
 // All is the Condition that each one of some conditions holds. All() holds.
-func All(conditions ...Condition) Condition { return all(conditions) }
+func All(conditions ...Condition) Condition { return all(given(conditions)) }
 
 type all []Condition
 
@@ -118,13 +128,16 @@ func (c all) Holds(at Place) error {
 // Of conditions that something has happened before ([After], [Approved],
 // [Verified], [Baked], and Any of these) another one may hold on each way. Of
 // the others one has to hold on all ways.
-func Any(conditions ...Condition) Condition { return anyOf(conditions) }
+func Any(conditions ...Condition) Condition { return anyOf(given(conditions)) }
 
 type anyOf []Condition
 
 func (c anyOf) Describe() string { return join(c, ", or ") }
 
 func (c anyOf) Holds(at Place) error {
+	if isMissing(c) {
+		return missing{}.Holds(at)
+	}
 	var seekers anyOf
 	var short []string
 	var way Way
@@ -191,13 +204,16 @@ func isSeeker(c Condition) bool {
 
 // Not is the Condition that c does not hold. That there is a way to the stage
 // on which something has not happened is not that it never has.
-func Not(c Condition) Condition { return not{c} }
+func Not(c Condition) Condition { return not{given([]Condition{c})[0]} }
 
 type not struct{ c Condition }
 
 func (c not) Describe() string { return "not " + c.c.Describe() }
 
 func (c not) Holds(at Place) error {
+	if isMissing(c) {
+		return missing{}.Holds(at)
+	}
 	if c.c.Holds(at) != nil {
 		return nil
 	}

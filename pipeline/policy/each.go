@@ -44,7 +44,7 @@ type each struct {
 
 // Check implements [Rule].
 func (r each) Check(p pipeline.Pipeline) error {
-	if r.where == nil || slices.Contains(r.conditions, nil) {
+	if r.where == nil || slices.ContainsFunc(r.conditions, isMissing) {
 		return broken([]*Violation{{Reason: "a nil among what Each is given; want a Where and conditions"}})
 	}
 	var found []*Violation
@@ -75,6 +75,9 @@ func (at Place) fill(v *Violation, c Condition) *Violation {
 // of. With it a proof of each of these stages cannot be one of none.
 func Some(where Where) Rule {
 	return Func(func(p pipeline.Pipeline) error {
+		if where == nil {
+			return &Violation{Reason: "a nil is what Some is given; want a Where"}
+		}
 		if len(places(treeOf(p), where)) > 0 {
 			return nil
 		}

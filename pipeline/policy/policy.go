@@ -50,7 +50,7 @@ func (r Rules) sorted() (single []Rule, whole []Whole) {
 	for _, rule := range r {
 		switch rule := rule.(type) {
 		case nil:
-			single = append(single, Func(func(pipeline.Pipeline) error { return errors.New("a rule that is nil; want a Rule") }))
+			single = append(single, Func(nil))
 		case Rules:
 			s, w := rule.sorted()
 			single, whole = append(single, s...), append(whole, w...)
@@ -77,8 +77,13 @@ func named(v *Violation, p pipeline.Pipeline) *Violation {
 // to ask.
 type Func func(p pipeline.Pipeline) error
 
-// Check calls f.
-func (f Func) Check(p pipeline.Pipeline) error { return f(p) }
+// Check calls f. A nil Func is kept by no pipeline.
+func (f Func) Check(p pipeline.Pipeline) error {
+	if f == nil {
+		return errors.New("a rule that is nil; want a Rule")
+	}
+	return f(p)
+}
 
 // Require returns nil if p is valid and keeps every rule. Else it reports all
 // that is broken, with a way through the pipeline that shows it:

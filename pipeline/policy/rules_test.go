@@ -206,15 +206,24 @@ func TestRunnersOfOnesOwn(t *testing.T) {
 
 func TestANilIsNoProof(t *testing.T) {
 	everywhere := policy.Where(policy.Everywhere)
+	const amongThem = "a nil among what Each is given; want a Where and conditions"
 	for _, tt := range []struct {
 		name string
 		rule policy.Rule
 		want string
 	}{
 		{"no rule", nil, "a rule that is nil; want a Rule"},
+		{"no function", policy.Func(nil), "a rule that is nil; want a Rule"},
 		{"no rule among others", policy.Rules{policy.LockOrder{}, nil}, "a rule that is nil; want a Rule"},
-		{"for no environments", policy.Each(nil, policy.Verified{}), "a nil among what Each is given; want a Where and conditions"},
-		{"no condition", policy.Each(everywhere, policy.Verified{}, nil), "a nil among what Each is given; want a Where and conditions"},
+		{"for no environments", policy.Each(nil, policy.Verified{}), amongThem},
+		{"some of no environments", policy.Some(nil), "a nil is what Some is given; want a Where"},
+		{"no condition", policy.Each(everywhere, policy.Verified{}, nil), amongThem},
+		{"no condition among several", policy.Each(everywhere, policy.All(policy.Verified{}, nil)), amongThem},
+		{"no condition among others that hold", policy.Each(everywhere, policy.Any(policy.Alone{}, nil)), amongThem},
+		{"not no condition", policy.Each(everywhere, policy.Not(nil)), amongThem},
+		{"not several, one of them none", policy.Each(everywhere, policy.Not(policy.All(nil))), amongThem},
+		{"a condition without a function", policy.Each(everywhere, policy.That("anything", nil)), amongThem},
+		{"something before without a function", policy.Each(everywhere, policy.After("anything", nil)), amongThem},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := policy.Require(shop(do("test")), tt.rule)
@@ -222,5 +231,12 @@ func TestANilIsNoProof(t *testing.T) {
 				t.Errorf("Require = %v; want %s", err, want)
 			}
 		})
+	}
+	for _, c := range []policy.Condition{policy.All(nil), policy.Any(policy.Alone{}, nil), policy.Not(nil), policy.Not(policy.Any(nil))} {
+		asked := policy.That("what it is made of", func(at policy.Place) error { return c.Holds(at) })
+		err := policy.Require(shop(deploy(production, "deploy")), policy.Each(everywhere, asked))
+		if want := "want a Condition; it is nil"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Holds of %s = %v; want %s", c.Describe(), err, want)
+		}
 	}
 }
