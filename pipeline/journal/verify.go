@@ -77,9 +77,12 @@ func (d *Damage) Unwrap() []error {
 //
 // If it finds damage the error joins all of Report.Damage, so that
 // errors.Is(err, [ErrCorrupt]). Any other error means that it could not look
-// everywhere. How much can be found depends on the store: one that is no
+// everywhere; without a store errors.Is(err, [ErrInput]). How much can be found depends on the store: one that is no
 // [Verifier] is only read from end to end.
 func Verify(ctx context.Context, s Store, heads ...Head) (Report, error) {
+	if s == nil {
+		return Report{}, fmt.Errorf("journal: verify: the store is nil; want one: %w", ErrInput)
+	}
 	if v, ok := s.(Verifier); ok {
 		return v.Verify(ctx, heads...)
 	}

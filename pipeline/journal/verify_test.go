@@ -53,3 +53,9 @@ func TestVerifyReadsAStoreThatIsNoVerifier(t *testing.T) {
 		t.Errorf("Verify of a store that keeps no heads against one = %v; want ErrInput, for it was not compared", err)
 	}
 }
+
+func TestVerifyWithoutAStore(t *testing.T) {
+	if r, err := journal.Verify(t.Context(), nil); !errors.Is(err, journal.ErrInput) || errors.Is(err, journal.ErrCorrupt) {
+		t.Errorf("Verify = %v, %v; want ErrInput, and nothing said of a store", r, err)
+	}
+}

@@ -44,8 +44,12 @@ func (p Point) String() string {
 	return p.Pipeline + ": " + p.Of + ": never seen " + p.What
 }
 
-// Add notes what a story has seen. A Story with a Coverage need not be added.
+// Add notes what a story has seen. A Story with a Coverage need not be added. A
+// nil Result has seen nothing.
 func (c *Coverage) Add(r *Result) {
+	if r == nil {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.seen == nil {

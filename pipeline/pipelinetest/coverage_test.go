@@ -202,6 +202,14 @@ func TestStoriesOfAnotherDefinitionDoNotCount(t *testing.T) {
 	}
 }
 
+func TestNoResultHasSeenNothing(t *testing.T) {
+	var c pipelinetest.Coverage
+	c.Add(nil)
+	if got := c.Report(named(work("a"))); got.Stories != 0 || len(got.Gaps()) != len(got.Points) {
+		t.Errorf("Report = %v; want nothing seen", got)
+	}
+}
+
 func TestAPipelineThatIsWrongHasNoPoints(t *testing.T) {
 	var c pipelinetest.Coverage
 	if got := c.Report(pipeline.Pipeline{Name: "toy"}); len(got.Points) > 0 || got.Err() != nil {
