@@ -76,7 +76,7 @@ type Assume struct {
 // No hook is called: a stage succeeds after the time that a says it takes, or
 // after its Timeout has failed. Gates and conditions are really asked, at times
 // to come. One that waits for a check is asked at most 100 times; then it is taken
-// to wait for ever. An error is one of the definition, the trigger, or ctx: what
+// to wait for ever. An error is one of the definition, the trigger, a or ctx: what
 // cannot be foreseen is no error but the Why of the Forecast.
 //
 // How many stages are called at a time ([Executor.Limit]) is not counted. The same
@@ -153,6 +153,19 @@ func (a *Assume) begin() time.Time {
 		return time.Now().Round(0)
 	}
 	return a.At.Round(0)
+}
+
+// check refuses times below zero, with which a forecast would look back.
+func (a *Assume) check() error {
+	for _, t := range []struct {
+		name string
+		d    time.Duration
+	}{{"Ahead", a.Ahead}, {"Default", a.Default}, {"Approve", a.Approve}} {
+		if t.d < 0 {
+			return fmt.Errorf("pipeline: Assume.%s is %v; want a time, 0 or more", t.name, t.d)
+		}
+	}
+	return nil
 }
 
 // of looks up what a map by names of steps has of one.

@@ -25,6 +25,9 @@ const maxForeseen = 100
 // recorded of it. If on its way it comes to an environment that nobody knew it
 // would, all begins anew with that: who is inside acts from the beginning.
 func (r records) forecast(ctx context.Context, run string, began *journal.Event, a Assume) (Forecast, error) {
+	if err := a.check(); err != nil {
+		return Forecast{}, err
+	}
 	a.At = a.begin()
 	var known []string
 	for {

@@ -147,6 +147,19 @@ func TestForecastAsksAboutACheckNoMoreThanAHundredTimes(t *testing.T) {
 	}
 }
 
+func TestForecastRefusesTimesBelowZero(t *testing.T) {
+	for want, assume := range map[string]pipeline.Assume{
+		"pipeline: Assume.Ahead is -1h0m0s; want a time, 0 or more": {Ahead: -time.Hour},
+		"pipeline: Assume.Default is -1s; want a time, 0 or more":   {Default: -time.Second},
+		"pipeline: Assume.Approve is -1ns; want a time, 0 or more":  {Approve: -1},
+	} {
+		f, err := stages(t, release(live)).Forecast(t.Context(), pipeline.Trigger{}, assume)
+		if err == nil || err.Error() != want {
+			t.Errorf("Forecast = %v, %v; want %s", f, err, want)
+		}
+	}
+}
+
 func TestForecastEndsThoughApprovalsAlwaysGrowOld(t *testing.T) {
 	quick := approval.Quorum{Group: "managers", MaxAge: time.Minute}
 	f, err := stages(t, release(guardedBy(quick, pastDay))).Forecast(t.Context(), pipeline.Trigger{}, pipeline.Assume{At: thursday})
