@@ -140,6 +140,37 @@ func TestALateReturnGivesNoPlaceBackThatIsTaken(t *testing.T) {
 	})
 }
 
+// A deaf store tells nobody what others append.
+type deaf struct{ *journal.Memory }
+
+func (deaf) Changes(ctx context.Context, _ int64) ([]string, int64, error) {
+	<-ctx.Done()
+	return nil, 0, ctx.Err()
+}
+
+func TestARefusalIsOfWhatIsInTheStore(t *testing.T) { // I1, J1
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		held := pipeline.Gate{Name: "release", OnReject: pipeline.Hold, Require: approval.Quorum{From: []string{"ann", "ben"}, Veto: true}}
+		steps := pipeline.Parallel{work("build", time.Hour), held} // the run is live for an hour
+		x, desk := over(deaf{store}, steps), over(store, steps)
+		serve(t, x)
+		start(t, x, "one")
+		no := ballot(t, x, "one", "release", "ann")
+		no.Approve = false
+		if err := x.Vote(t.Context(), "one", "release", no); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := desk.Retry(t.Context(), "one", "release", "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		vote(t, x, "one", "release", "ben") // x was not told that the gate is not held any more
+		pass(2 * time.Hour)
+		wantRun(t, x, "one", pipeline.Succeeded)
+	})
+}
+
 // A past store reads a journal once as it was a moment ago.
 type past struct {
 	*journal.Memory

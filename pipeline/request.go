@@ -51,7 +51,7 @@ func (x *Executor) recordLive(ctx context.Context, run string, f func(*machine.M
 func (r *live) oblige(q *request, now time.Time) error {
 	events, err := q.make(r.m, now)
 	if err != nil {
-		q.err = refused("run %s: %w", r.id, err)
+		q.err = errGone // others may have appended what makes it right: only the Store knows enough to refuse
 		return nil
 	}
 	q.err = nil

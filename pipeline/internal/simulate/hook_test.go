@@ -281,10 +281,11 @@ func (r *live) deployed(i int32, out stage.Output, now time.Time) error {
 // oblige makes the events that somebody asked for.
 func (r *live) oblige(q *act, now time.Time) error {
 	events, err := q.make(r.m, now)
-	q.err = err
 	if err != nil {
+		q.err = errGone
 		return nil
 	}
+	q.err = nil
 	for _, e := range events {
 		if e.Kind == journal.Adopted {
 			q.err = errGone
