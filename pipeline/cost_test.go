@@ -13,10 +13,10 @@ import (
 	"github.com/penstock/penstock/pipeline"
 )
 
-// TestAStepCostsAtMostTwoAllocations guards what BenchmarkSteps measures, in
+// TestAStepCostsLessThanAnAllocation guards what BenchmarkSteps measures, in
 // what does not depend on the machine. It is as little in a large run as in a
 // small one.
-func TestAStepCostsAtMostTwoAllocations(t *testing.T) {
+func TestAStepCostsLessThanAnAllocation(t *testing.T) {
 	for _, s := range []shape{chain(1000), chain(10_000), fan(1000), fan(10_000), layered(10, 100, 5)} {
 		t.Run(s.name, func(t *testing.T) {
 			over := make(chan struct{})
@@ -35,8 +35,8 @@ func TestAStepCostsAtMostTwoAllocations(t *testing.T) {
 				runtime.ReadMemStats(&after)
 				got = min(got, float64(after.Mallocs-before.Mallocs)/float64(len(s.after)))
 			}
-			if got > 2 {
-				t.Errorf("a step of %s costs %.2f allocations; want at most 2", s.name, got)
+			if got >= 1 {
+				t.Errorf("a step of %s costs %.2f allocations; want less than 1, so not a goroutine each", s.name, got)
 			}
 		})
 	}

@@ -30,6 +30,7 @@ type live struct {
 	flushing bool
 	gone     bool    // not live any more: deliver to the next one
 	flight   []*task // begun, and not returned
+	queue    queue   // those of flight of which the hook is not called yet
 	spare    []*task // for use again
 	more     int     // tasks made at a time, when there are none
 	ctx      context.Context
@@ -126,15 +127,17 @@ func (r *live) advance(t *task) (next *task) {
 		if t != nil {
 			r.trace.returned(t, r.trace.lost)
 		}
+		next = r.take()
 		r.release()
-		return nil
+		return next
 	}
 	if t != nil {
 		r.inbox.returned = append(r.inbox.returned, t)
 	}
 	if r.flushing {
+		next = r.take()
 		r.mu.Unlock()
-		return nil
+		return next
 	}
 	r.flushing = true
 	if t != nil && len(r.flight) > 1 {
@@ -144,11 +147,10 @@ func (r *live) advance(t *task) (next *task) {
 		r.mu.Lock()
 	}
 	for r.flushing {
-		if next != nil {
-			go next.loop()
-		}
-		next = r.flush()
+		r.hire()
+		r.flush()
 	}
+	next = r.take()
 	r.release()
 	return next
 }
@@ -168,7 +170,7 @@ func (r *live) release() {
 
 // flush takes what was delivered forward once. R.mu is held, but not while the
 // Store is written to. Flushing is false after it if there was nothing more.
-func (r *live) flush() (next *task) {
+func (r *live) flush() {
 	r.work.add(&r.inbox)
 	err := r.decide(time.Now().UTC().Round(0))
 	if err == nil {
@@ -181,15 +183,15 @@ func (r *live) flush() (next *task) {
 			err = r.reload()
 		}
 		if err == nil {
-			return nil
+			return
 		}
 	case err == nil:
 		r.conflicts = 0
-		next = r.carryOut()
+		r.carryOut()
 	}
 	if err != nil {
 		r.drop(err)
-		return nil
+		return
 	}
 	r.work.clear()
 	for _, run := range wake {
@@ -198,11 +200,10 @@ func (r *live) flush() (next *task) {
 		}
 	}
 	if !r.inbox.empty() {
-		return next
+		return
 	}
 	r.rest()
 	r.flushing = false
-	return next
 }
 
 // record appends what was decided. R.mu is not held meanwhile.
@@ -237,8 +238,8 @@ func (r *live) record() error {
 	return broken(err)
 }
 
-// carryOut does what was recorded. It returns the task for the caller to run.
-func (r *live) carryOut() (next *task) {
+// carryOut does what was recorded.
+func (r *live) carryOut() {
 	for _, q := range r.work.requests {
 		q.reply <- q.err
 	}
@@ -254,18 +255,11 @@ func (r *live) carryOut() (next *task) {
 		}
 		t.place = len(r.flight)
 		r.flight = append(r.flight, t)
-		if next != nil {
-			go next.loop()
-		}
-		next = t
-	}
-	for _, i := range r.stops {
-		r.stop(i) // also one that was launched just now
+		r.queue.tasks = append(r.queue.tasks, t)
 	}
 	for _, i := range r.stops { // one of them may have been launched just now
 		r.stop(i)
 	}
-	return next
 }
 
 // reload folds the journal anew after others appended to it. What was delivered
