@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -23,9 +22,9 @@ import (
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
 
-// Two processes serve one file and are killed at random moments, and so are two
-// more that serve another. People in a process of their own start runs, vote,
-// and have done anew what failed. They know what was acknowledged to them.
+// Two executors, a program to vote with and one that looks on share a file, each
+// in a process of its own, and are killed at random moments; and so do four more
+// with another file. What they said was acknowledged is known here.
 func TestKill9(t *testing.T) {
 	calm := tell(t, plots[0], settings[0])
 	if why := plots[0].calm(calm); why != "" {
@@ -35,7 +34,7 @@ func TestKill9(t *testing.T) {
 	for lane := range 2 {
 		t.Run(fmt.Sprintf("lane %d", lane+1), func(t *testing.T) {
 			t.Parallel()
-			killAll(t, calm, (want+1)/2, chance+uint64(lane))
+			killAll(t, calm, max(3, (want+1)/2), chance+uint64(lane)) // of each kind of program one
 		})
 	}
 }
@@ -47,16 +46,19 @@ func killAll(t *testing.T, calm story, want int, chance uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var turns atomic.Int64
-	var killed toll
+	parts := []part{{Role: "executor", Name: "first"}, {Role: "executor", Name: "second"}, {Role: "approver"}, {Role: "viewer"}}
+	var killed atomic.Int64
+	var tolls [4]toll
 	var slots sync.WaitGroup
-	errs := make([]error, 2)
+	var errs [4]error
+	approvers, viewers := max(1, want/5), max(1, want/10)
+	serving := upTo(want - approvers - viewers)
+	more := []func() bool{serving, serving, upTo(approvers), upTo(viewers)}
 	begun := time.Now()
-	for k := range errs {
+	for k, p := range parts {
+		p.Dir, p.Lease = dir, 10*time.Minute // nobody loses it by being slow, and who dies loses it at once
 		slots.Go(func() {
-			rnd := rand.New(rand.NewPCG(chance, uint64(k)))
-			more := func() bool { return turns.Add(1) <= int64(want) }
-			errs[k] = c.haunt(dir, fmt.Sprint("slot-", k), rnd, more, &killed)
+			errs[k] = c.haunt(p, rand.New(rand.NewPCG(chance, uint64(k))), more[k], func() { killed.Add(1) }, &tolls[k])
 		})
 	}
 	ended := make(chan struct{})
@@ -64,33 +66,50 @@ func killAll(t *testing.T, calm story, want int, chance uint64) {
 		slots.Wait()
 		close(ended)
 	}()
-	c.work(t.Context(), func() bool { return killed.all.Load() >= int64(want) }, ended)
+	c.work(t.Context(), func() bool { return killed.Load() >= int64(want) }, ended)
 	slots.Wait()
-	if err := errors.Join(append(errs, c.store.Close())...); err != nil {
+	if err := errors.Join(append(errs[:], c.store.Close())...); err != nil {
 		t.Fatal(err)
 	}
 	hidden := c.judge(t, dir, calm)
-	all, inHook := int(killed.all.Load()), int(killed.inHook.Load())
-	t.Logf("%d kills, %d of them in a hook, in %v: %d runs and %d votes were acknowledged, and all are there; the outcome of %d calls was hidden",
-		all, inHook, time.Since(begun).Round(time.Second), len(c.runs), len(c.people.acked), hidden)
-	if all < want || inHook == 0 {
-		t.Errorf("%d kills, %d of them in a hook; want %d and some", all, inHook, want)
+	served := tolls[0].plus(tolls[1])
+	all := served.plus(tolls[2]).plus(tolls[3])
+	t.Logf("%d kills in %v: of executors %d, %d of them in a hook, and %d shutdowns; of a program to vote with %d, %d of them right after a vote; of one that looks on %d",
+		all.killed, time.Since(begun).Round(time.Second), served.killed, served.noted, served.ended, tolls[2].killed, tolls[2].noted, tolls[3].killed)
+	t.Logf("%d runs and %d votes were acknowledged, and all are there; the outcome of %d calls was hidden", len(c.runs), len(c.told.votes), hidden)
+	if all.killed < want {
+		t.Errorf("%d kills; want %d", all.killed, want)
 	}
-	if hidden < inHook {
-		t.Errorf("%d kills in a hook hid the outcome of %d calls; want one at each, or the campaign does not see what it does", inHook, hidden)
+	if hidden < served.noted {
+		t.Errorf("%d kills in a hook hid the outcome of %d calls; want one at each, or the campaign does not see what it does", served.noted, hidden)
 	}
 }
 
-// A toll is how many processes were killed.
-type toll struct{ all, inHook atomic.Int64 }
+// upTo says so many times that there is one more, to whoever asks.
+func upTo(n int) func() bool {
+	var asked atomic.Int64
+	return func() bool { return asked.Add(1) <= int64(n) }
+}
+
+// A toll is how the lives of processes ended.
+type toll struct {
+	killed int
+	noted  int // of those killed, where they had said something of note
+	ended  int // in peace, before all was done
+}
+
+func (t toll) plus(o toll) toll {
+	return toll{t.killed + o.killed, t.noted + o.noted, t.ended + o.ended}
+}
 
 // A crowd is people in the process of the test.
 type crowd struct {
-	store  *sqlite.Store
-	x      *pipeline.Executor
-	people people
-	runs   []string
-	over   chan struct{} // closed when all that the runs wanted is done
+	dir   string
+	store *sqlite.Store
+	x     *pipeline.Executor
+	runs  []string
+	told  register
+	over  chan struct{} // closed when all that the runs wanted is done
 }
 
 func newCrowd(ctx context.Context, dir string) (*crowd, error) {
@@ -98,52 +117,59 @@ func newCrowd(ctx context.Context, dir string) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &platform{ledger: files{dir}, store: store, pace: pace}
-	c := &crowd{store: store, over: make(chan struct{})}
-	c.x = &pipeline.Executor{Pipelines: append(pipelines(p), holding(p)), Store: store, Name: "crowd", Log: slog.New(slog.DiscardHandler)}
-	c.people = people{desk: func() *pipeline.Executor { return c.x }, acked: map[string]string{}}
-	return c, nil
+	return &crowd{
+		dir: dir, store: store, x: desk(dir, "crowd", store),
+		told: register{votes: map[string]string{}}, over: make(chan struct{}),
+	}, nil
 }
 
-// haunt lets a process serve, kills it and begins again, as long as more says
-// so. Each fourth one, and the first, dies in a hook, so that the outcome of a
-// call is hidden however slow the machine is and whatever chance has drawn. The
-// others die at a random moment, and half of them have at least begun to serve.
-// The last one is left alone until all is done.
-func (c *crowd) haunt(dir, name string, rnd *rand.Rand, more func() bool, killed *toll) error {
-	for life := 0; more(); life++ {
-		inHook := life%4 == 0
-		var doom []string
-		if inHook {
-			doom = append(doom, inDoom+"=1")
+// haunt has a part played, ends it and begins again, as long as more says so.
+// Each fourth life, and the first, ends where something of note was just said,
+// so that the outcome of a call is hidden, and a vote only just acknowledged,
+// however slow the machine is and whatever chance has drawn. Then one is killed
+// at a random moment, one that has opened the store for certain, and one more is
+// shut down in peace. The last life is left alone until all is done.
+func (c *crowd) haunt(p part, rnd *rand.Rand, more func() bool, killed func(), ends *toll) error {
+	for life := 0; ; life++ {
+		p.Doomed = life%4 == 0
+		last := life%4 != 3 && !more()
+		if last {
+			p.Doomed = false
 		}
-		p, err := launch(dir, name, time.Minute, doom...)
+		child, err := launch(p, c.told.hear)
 		if err != nil {
 			return err
 		}
-		switch {
-		case inHook:
-			p.calls()
-		case life%2 == 1:
-			p.serves()
+		if last {
+			<-c.over
+			return child.end()
+		}
+		switch life % 4 {
+		case 0:
+			select {
+			case <-child.noted:
+			case <-c.over: // the runs do not go on
+				return errors.Join(errors.New("there is nothing to do and not enough was killed"), child.end())
+			}
+			ends.noted++
+		case 2, 3:
+			<-child.opened
 			fallthrough
 		default:
 			time.Sleep(time.Duration(rnd.Int64N(int64(150 * time.Millisecond))))
 		}
-		if err := p.kill(); err != nil {
+		if life%4 == 3 {
+			ends.ended++
+			err = child.end()
+		} else {
+			ends.killed++
+			err = child.kill()
+			killed()
+		}
+		if err != nil {
 			return err
 		}
-		killed.all.Add(1)
-		if inHook {
-			killed.inHook.Add(1)
-		}
 	}
-	p, err := launch(dir, name, time.Minute)
-	if err != nil {
-		return err
-	}
-	<-c.over
-	return p.end()
 }
 
 // work keeps some runs going until enough says so, and takes all to their end.
@@ -163,11 +189,11 @@ func (c *crowd) work(ctx context.Context, enough func() bool, ended <-chan struc
 		}
 		still := open[:0]
 		for _, id := range open {
-			r := c.people.look(ctx, id)[id]
-			if r.Status == pipeline.Failed {
+			r, err := c.x.Run(ctx, id)
+			if err == nil && r.Status == pipeline.Failed {
 				c.x.Retry(ctx, id, "deploy", "bob", "it is put right")
 			}
-			if r.Status != pipeline.Succeeded {
+			if err != nil || r.Status != pipeline.Succeeded {
 				still = append(still, id)
 			}
 		}
@@ -206,7 +232,7 @@ func (c *crowd) judge(t *testing.T, dir string, calm story) (hidden int) {
 			t.Errorf("run %s (%s %s): %v; it does not end as undisturbed (-want +got):\n%s", id, r.For, r.Reason, err, diff)
 		}
 		n, err := meant(store, ledger, id)
-		if err := errors.Join(err, blame(ledger, id), counted(store, id, c.people.acked), rising(store, id)); err != nil {
+		if err := errors.Join(err, blame(ledger, id), counted(store, id, c.told.votes), rising(store, id)); err != nil {
 			t.Error(err)
 		}
 		hidden += n

@@ -68,7 +68,7 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 	}
 	defer c.store.Close()
 	ledger := files{dir}
-	first := start(t, dir, "first", 3*time.Second)
+	first := start(t, dir, "first", time.Second)
 	if _, err := c.x.Start(t.Context(), "holding", pipeline.Trigger{Key: "one"}); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,11 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 	}
 	until(t, "the first process calls the hooks", all("call", first))
 	pause(t, first, c.store)
-	second := start(t, dir, "second", 30*time.Second) // which a slow machine keeps, too
+	until(t, "the lease of the first is over", func() bool {
+		alive, err := c.store.Alive(t.Context(), claimants(t, c.store)[0], time.Now())
+		return err == nil && !alive
+	})
+	second := start(t, dir, "second", time.Hour) // which it does not lose, however slow the machine is
 	until(t, "the second takes over and calls them again", all("call", second))
 	taken := length(t, c.store)
 	send(t, first, syscall.SIGCONT)
@@ -125,7 +129,7 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 
 func start(t *testing.T, dir, name string, lease time.Duration) *process {
 	t.Helper()
-	p, err := launch(dir, name, lease)
+	p, err := launch(part{Role: "executor", Dir: dir, Name: name, Lease: lease, Paused: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ type people struct {
 	desk    func() *pipeline.Executor // where they work; nil while there is none
 	when    map[string]cond           // gates that they vote on once something is so
 	objects map[string]bool           // gates that they object to in the first round
+	voted   func(id, gate string)     // told of each vote that was acknowledged; may be nil
 
 	mu    sync.Mutex
 	acked map[string]string // gates by the IDs of votes that were acknowledged
@@ -63,6 +64,9 @@ func (p *people) vote(ctx context.Context, x *pipeline.Executor, run string, s p
 			p.mu.Lock()
 			p.acked[id] = s.Name
 			p.mu.Unlock()
+			if p.voted != nil {
+				p.voted(id, s.Name)
+			}
 		case !errors.Is(err, pipeline.ErrRefused):
 			return
 		}

@@ -169,7 +169,7 @@ func (o observed) Run(ctx context.Context, in stage.Input) (stage.Output, error)
 		return stage.Output{}, err
 	}
 	if done {
-		o.p.accuse(in, "is called though Observe would have said that it is done")
+		o.p.complain(in, errors.New("is called though Observe would have said that it is done"))
 	}
 	_, err = o.p.do(ctx, in)
 	return stage.Output{Live: in.Artifacts, Traffic: 100}, err

@@ -15,7 +15,7 @@ import (
 
 // A line is what a platform remembers.
 type line struct {
-	What    string // "call" of a hook, "effect" of one, "bad" or "canceled"
+	What    string // "call" of a hook, "effect" of one, "canceled", "bad", or "late" if it is bad but for a pause
 	Process string `json:",omitempty"`
 	Run     string
 	Step    string
@@ -78,7 +78,7 @@ func (p *platform) call(in stage.Input) (first bool, err error) {
 		first = first && (l.What != "call" || l.Step != in.Stage)
 	}
 	if err := intended(p.store, in); err != nil {
-		p.accuse(in, err.Error())
+		p.complain(in, err)
 	}
 	err = p.note("call", in, "")
 	if p.doomed != nil {
@@ -162,7 +162,7 @@ func (p *platform) effect(in stage.Input) (nth int, err error) {
 		}
 	}
 	if err := p.fence(in); err != nil {
-		p.accuse(in, err.Error())
+		p.complain(in, err)
 		return 0, err
 	}
 	return len(keys), p.note("effect", in, "")
@@ -216,6 +216,40 @@ func (p *platform) note(what string, in stage.Input, text string) error {
 	return p.ledger.add(in.Run, line{
 		What: what, Process: p.process, Run: in.Run, Step: in.Stage, Key: in.Key, Attempt: in.Attempt, Token: in.Token, Text: text,
 	})
+}
+
+// complain accuses a hook, unless it was called by an executor that another has
+// replaced since. It cannot know before it looks, if it was paused (F5).
+func (p *platform) complain(in stage.Input, why error) {
+	late, err := overtaken(p.store, in)
+	switch {
+	case err != nil:
+		why = errors.Join(why, err)
+	case late:
+		err = p.note("late", in, why.Error())
+	}
+	if !late || err != nil {
+		p.accuse(in, why.Error())
+	}
+}
+
+// overtaken reports whether another executor has claimed the run since a call
+// was recorded.
+func overtaken(store journal.Store, in stage.Input) (bool, error) {
+	events, err := store.Events(context.Background(), in.Run, 0)
+	if err != nil {
+		return false, err
+	}
+	owner, caller := "", ""
+	for _, e := range events {
+		if e.Kind == journal.Claimed {
+			owner = e.By
+		}
+		if c, ok := e.Data.(*journal.Call); ok && e.Step == in.Stage && c.Key == in.Key && c.Attempt == in.Attempt {
+			caller = owner
+		}
+	}
+	return caller != "" && owner != caller, nil
 }
 
 // accuse notes what must not be.

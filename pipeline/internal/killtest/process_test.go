@@ -6,124 +6,161 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/penstock/penstock/internal/leaktest"
-	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
 
-// The test binary is also the executor that is killed: if a directory is named,
-// it serves the store in it. It ends in peace when its standard input is closed,
-// so that none outlives its test.
-const inDir, inName, inLease, inDoom = "KILLTEST_DIR", "KILLTEST_NAME", "KILLTEST_LEASE", "KILLTEST_DOOM"
+// The test binary is also the programs that are killed: if inChild has a part,
+// it plays that. It ends in peace when it gets SIGTERM, or when its standard
+// input is closed, so that none outlives its test.
+const inChild = "KILLTEST_PART"
 
 func TestMain(m *testing.M) {
-	dir := os.Getenv(inDir)
-	if dir == "" {
+	text := os.Getenv(inChild)
+	if text == "" {
 		leaktest.Main(m)
 	}
-	if err := serve(dir, os.Getenv(inName), os.Getenv(inLease)); err != nil {
+	var p part
+	if err := errors.Join(json.Unmarshal([]byte(text), &p), p.play()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func serve(dir, name, lease string) error {
-	term, err := time.ParseDuration(lease)
-	if err != nil {
-		return err
-	}
+// A part is what a program of its own does, on a store that it shares.
+type part struct {
+	Role   string // in roles
+	Dir    string
+	Name   string
+	Lease  time.Duration
+	Doomed bool // it stays where it says something of note until it is killed
+	Paused bool // it may act after another has taken its place, as it cannot know
+}
+
+var roles = map[string]func(ctx context.Context, p part, store *sqlite.Store) error{
+	"executor": execute,
+	"approver": approve,
+	"viewer":   view,
+}
+
+func (p part) play() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	go func() {
 		io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "store"))
+	store, err := sqlite.Config{ReadOnly: p.Role == "viewer"}.Open(ctx, filepath.Join(p.Dir, "store"))
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	p := &platform{ledger: files{dir}, store: store, process: strconv.Itoa(os.Getpid()), pace: pace}
-	if os.Getenv(inDoom) != "" {
-		p.doomed = func() {
-			fmt.Println("called")
-			<-ctx.Done() // unless it is killed first
-		}
-	}
-	p.inside = (&doors{p: p, open: map[string]*door{}}).enter
-	x := pipeline.Executor{
-		Pipelines: append(pipelines(p), holding(p)), Store: store, Name: name, Lease: term,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	}
-	fmt.Println("serving")
-	return x.Serve(ctx)
+	fmt.Println("open")
+	return roles[p.Role](ctx, p, store)
 }
 
-// pace is how long a step takes in a process that is killed.
-const pace = 4 * time.Millisecond
+// say tells the test something of note, and stays there if p is doomed.
+func (p part) say(ctx context.Context, format string, args ...any) {
+	fmt.Printf(format+"\n", args...)
+	if p.Doomed {
+		<-ctx.Done() // unless it is killed first
+	}
+}
 
-// A process is an executor in a process of its own.
+// A process is a part that is played.
 type process struct {
 	*exec.Cmd
 	in      io.Closer
-	says    *bufio.Scanner // that it serves, and that a hook is called if it is doomed
-	laments bytes.Buffer   // what goes wrong
+	laments bytes.Buffer // what goes wrong
+
+	opened chan struct{} // closed when it has opened the store, or has ended
+	noted  chan struct{} // closed when it has said something of note, or has ended
+	heard  chan struct{} // closed when all that it said was heard
 }
 
-func launch(dir, name string, lease time.Duration, more ...string) (*process, error) {
-	p := &process{Cmd: exec.Command(os.Args[0])}
-	p.Env = append(append(os.Environ(), inDir+"="+dir, inName+"="+name, inLease+"="+lease.String()), more...)
-	p.Stderr = &p.laments
-	in, err := p.StdinPipe()
+// launch begins to play p. What it says of note is told to hear, if that is not
+// nil, in one goroutine.
+func launch(p part, hear func(line string)) (*process, error) {
+	text, err := json.Marshal(p)
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.StdoutPipe()
+	c := &process{Cmd: exec.Command(os.Args[0]), opened: make(chan struct{}), noted: make(chan struct{}), heard: make(chan struct{})}
+	c.Env = append(os.Environ(), inChild+"="+string(text))
+	c.Stderr = &c.laments
+	if c.in, err = c.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := c.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	p.in, p.says = in, bufio.NewScanner(out)
-	return p, p.Start()
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	go c.listen(out, hear)
+	return c, nil
 }
 
-// serves waits until p has opened the store, or has ended.
-func (p *process) serves() { p.says.Scan() }
-
-// calls waits until a hook is called in p, which is doomed, or p has ended.
-func (p *process) calls() {
-	for p.says.Scan() && p.says.Text() != "called" {
+func (c *process) listen(out io.Reader, hear func(line string)) {
+	defer close(c.heard)
+	var opened, noted sync.Once
+	defer opened.Do(func() { close(c.opened) })
+	defer noted.Do(func() { close(c.noted) })
+	for r := bufio.NewReader(out); ; {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return // what is left of a line was not said
+		}
+		opened.Do(func() { close(c.opened) })
+		if line == "open\n" {
+			continue
+		}
+		if hear != nil {
+			hear(strings.TrimSuffix(line, "\n"))
+		}
+		noted.Do(func() { close(c.noted) })
 	}
 }
 
-// kill kills p, unless it has ended before, which is an error.
-func (p *process) kill() error {
-	if err := p.Process.Signal(syscall.SIGKILL); err != nil {
-		return fmt.Errorf("process %d: %w", p.Process.Pid, err)
+// wait waits until all that c said was heard, and c has ended.
+func (c *process) wait() error {
+	<-c.heard
+	err := c.Wait()
+	c.in.Close()
+	return err
+}
+
+// kill kills c, unless it has ended before, which is an error.
+func (c *process) kill() error {
+	if err := c.Process.Signal(syscall.SIGKILL); err != nil {
+		return fmt.Errorf("process %d: %w", c.Process.Pid, err)
 	}
-	p.Wait()
-	defer p.in.Close()
-	if s := p.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGKILL {
-		return fmt.Errorf("process %d ended with %v before it was killed: %s", p.Process.Pid, p.ProcessState, p.laments.Bytes())
+	c.wait()
+	if s := c.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("process %d ended with %v before it was killed: %s", c.Process.Pid, c.ProcessState, c.laments.Bytes())
 	}
 	return nil
 }
 
-// end has p shut down in peace.
-func (p *process) end() error {
-	p.in.Close()
-	if err := p.Wait(); err != nil {
-		return fmt.Errorf("process %d, told to end: %w: %s", p.Process.Pid, err, p.laments.Bytes())
+// end has c shut down in peace.
+func (c *process) end() error {
+	c.Process.Signal(syscall.SIGTERM)
+	if err := c.wait(); err != nil {
+		return fmt.Errorf("process %d, told to end: %w: %s", c.Process.Pid, err, c.laments.Bytes())
 	}
 	return nil
 }
