@@ -73,13 +73,12 @@ func (c *campaign) play(t *testing.T, p plot) {
 			if diff := got.differs(calm); diff != "" {
 				t.Fatalf("plot %q, %s, a crash %v: it does not end as without (-want +got):\n%s", p.name, s.name, crashes, diff)
 			}
+			if first := crashes[0]; got.crashes == 0 && first.At <= got.first {
+				t.Fatalf("plot %q, %s, a crash %v of %d: it did not take place", p.name, s.name, first, got.first)
+			}
 			return got
 		}
-		n := singles(check)
-		if want := 3 * calm.first; n < want { // it differs by a few, as what comes at one time is put together
-			t.Errorf("plot %q, %s: %d crashes took place at %d operations; want four at each", p.name, s.name, n, calm.first)
-		}
-		c.single.Add(int64(n))
+		c.single.Add(int64(singles(check)))
 		if c.double.Load() < int64(c.pairs) {
 			c.double.Add(int64(doubles(check, calm.first, c.most)))
 		}
