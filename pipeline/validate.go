@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/internal/suggest"
 )
 
 // maxName is the bound of a name, in bytes.
@@ -38,7 +39,7 @@ func (m *Mistake) Unwrap() error { return m.Err }
 // A pipeline has at most 100,000 steps, nested at most 1,000 deep; a name at
 // most 128 bytes.
 func (p Pipeline) Validate() error {
-	c := &checker{outline: outlineOf(p.Steps), hinter: newHinter(), pipeline: p}
+	c := &checker{outline: outlineOf(p.Steps), pipeline: p}
 	c.self()
 	if c.cut != "" {
 		c.addf(c.cutAt, "%s; does a step hold itself?", c.cut)
@@ -58,7 +59,7 @@ func (p Pipeline) Validate() error {
 // A checker gathers the mistakes in a pipeline.
 type checker struct {
 	*outline
-	*hinter
+	suggest.Hinter
 	pipeline Pipeline
 	found    []found
 }

@@ -79,7 +79,7 @@ func (c *checker) flow(f cargo) {
 				c.addf(at, "lists %s %q twice", f.what, name)
 			case given[name]:
 			case !ok:
-				c.addf(at, "needs %s %q, which no step produces%s", f.what, name, c.hint(name, known))
+				c.addf(at, "needs %s %q, which no step produces%s", f.what, name, c.Hint(name, known))
 			default:
 				c.before(f, question{maker, at, name}, pending)
 			}

@@ -113,23 +113,3 @@ func TestValidateChecksGatesTogether(t *testing.T) { // G6
 		})
 	}
 }
-
-func TestHint(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		known []string
-		want  string
-	}{
-		{"imgae", []string{"log", "image"}, `; did you mean "image"?`},
-		{"Image", []string{"image"}, `; did you mean "image"?`},
-		{"image-amd46", []string{"image-arm64", "image-amd64"}, `; did you mean "image-amd64"?`},
-		{"signature", []string{"image"}, `; there is "image"`},
-		{"a", []string{"b"}, `; there is "b"`},
-		{"signature", []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"}, ""},
-		{"signature", nil, ""},
-	} {
-		if got := newHinter().hint(test.name, test.known); got != test.want {
-			t.Errorf("hint(%q, %q) = %q; want %q", test.name, test.known, got, test.want)
-		}
-	}
-}

@@ -32,7 +32,7 @@ func (c *checker) graph(at int32, g Graph) {
 		seen := make(map[string]bool, len(n.After))
 		for _, after := range n.After {
 			if _, ok := first[after]; !ok {
-				c.addf(at, "node %q comes after %q, which is not in the Graph%s", g.call(k), after, c.hint(after, known))
+				c.addf(at, "node %q comes after %q, which is not in the Graph%s", g.call(k), after, c.Hint(after, known))
 			}
 			if seen[after] {
 				c.addf(at, "node %q: After lists %q twice", g.call(k), after)

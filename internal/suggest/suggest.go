@@ -1,27 +1,28 @@
-package pipeline
+// Package suggest says which known name may have been meant by an unknown one.
+package suggest
 
 import (
 	"fmt"
 	"strings"
 )
 
-// A hinter says which known name may have been meant by an unknown one. It
-// gives up after a while: hints are for people, who read a few mistakes, and a
-// program can make many.
-type hinter struct{ left int } // letters to compare
+// A Hinter says which known name may have been meant. The zero Hinter is ready
+// for use, by one goroutine at a time. It gives up after a while: hints are for
+// people, who read a few mistakes, and a program can make many.
+type Hinter struct{ spent int } // letters that were compared
 
-func newHinter() *hinter { return &hinter{20_000_000} }
+const patience = 20_000_000 // letters, after which a Hinter gives up
 
-// hint returns what to add to a message about an unknown name: the nearest
+// Hint returns what to add to a message about an unknown name: the nearest
 // known one, of which at most every third letter differs, or, if none is near,
 // all of them if they are few.
-func (h *hinter) hint(name string, known []string) string {
+func (h *Hinter) Hint(name string, known []string) string {
 	best, least := "", len(name)/3+1
 	for _, k := range known {
-		if h.left < 0 {
+		if h.spent > patience {
 			break
 		}
-		h.left -= 1 + len(k)*len(name)
+		h.spent += 1 + len(k)*len(name)
 		if d := distance(name, k, least); d < least {
 			best, least = k, d
 		}
@@ -29,7 +30,7 @@ func (h *hinter) hint(name string, known []string) string {
 	switch {
 	case best != "":
 		return fmt.Sprintf("; did you mean %q?", best)
-	case len(known) == 0 || len(known) > 8 || h.left < 0:
+	case len(known) == 0 || len(known) > 8 || h.spent > patience:
 		return ""
 	}
 	quoted := make([]string, len(known))
