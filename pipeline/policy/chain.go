@@ -2,7 +2,10 @@ package policy
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
+	"github.com/penstock/penstock/internal/suggest"
 	"github.com/penstock/penstock/pipeline"
 )
 
@@ -43,7 +46,10 @@ func (t *tree) one(name string) (*Violation, int) {
 	v := &Violation{Pipeline: t.pipeline.Name}
 	i, ok := t.find(name)
 	if !ok {
-		v.Rule, v.Reason = fmt.Sprintf("a step %q", name), "there is none, or more than one"
+		v.Rule, v.Reason = fmt.Sprintf("a step %q", name), "several have this name"
+		if _, several := t.named[name]; !several {
+			v.Reason = "none has this name" + new(suggest.Hinter).Hint(name, slices.Sorted(maps.Keys(t.named)))
+		}
 		return v, -1
 	}
 	v.Path, v.Step = t.at[i].path, name

@@ -33,7 +33,7 @@ func TestChain(t *testing.T) {
 	}{
 		{"in order", shop(do("build"), ask("sure", two), do("deploy")), ""},
 		{"with others between", shop(do("build"), do("test"), pipeline.Parallel{ask("sure", two), do("lint")}, when("public", do("deploy"))), ""},
-		{"a step that is missing", shop(do("build"), ask("sure", two)), `want a step "deploy"; there is none, or more than one`},
+		{"a step that is missing", shop(do("build"), ask("sure", two)), `want a step "deploy"; none has this name; there is "`},
 		{"in another order", shop(ask("sure", two), do("build"), do("deploy")), `"sure": want "build" to have ended well before`},
 		{"at the same time", shop(do("build"), pipeline.Parallel{ask("sure", two), do("deploy")}), `way: build → deploy begins`},
 		{"only at times", shop(do("build"), when("risky", ask("sure", two)), do("deploy")), `way: build → risky is not taken → deploy begins`},
@@ -68,7 +68,7 @@ func TestFlow(t *testing.T) {
 		{"another artifact too", shop(logs, release, both, do("tell")), `"deploy" in "production": want "image"; it consumes "image", "log"`},
 		{"another artifact", shop(logs, release, other, do("tell")), `want "image"; it consumes "log"`},
 		{"something for nothing", shop(release, in(production, "deploy"), telling), `"tell" in "staging": want no artifacts; it consumes "image"`},
-		{"a step that is missing", shop(release, do("tell")), `want a step "deploy"; there is none, or more than one`},
+		{"a step that is missing", shop(release, do("tell")), `want a step "deploy"; none has this name; there is "`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, flow, tt.want) })
 	}
@@ -88,7 +88,7 @@ func TestSays(t *testing.T) {
 		{"word for word", shop(soak, ask("release", two)), ""},
 		{"a stage that says something else", shop(less, ask("release", two)), `"soak": want "watch of nothing"; it says "watch of less"`},
 		{"a gate that says something else", shop(soak, ask("release", open)), `"release": want "2 approvals from group \"release-managers\""; it says "gate.Func"`},
-		{"a step that is missing", shop(soak), `want a step "release"; there is none, or more than one`},
+		{"a step that is missing", shop(soak), `want a step "release"; none has this name; there is "`},
 		{"what says nothing", shop(soak, when("release", do("ship"))), `it says ""`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, says, tt.want) })
@@ -114,7 +114,7 @@ func TestActs(t *testing.T) {
 		{"elsewhere", shop(do("sign"), in(staging, "stage"), in(production, "smoke"), in(production, "deploy")), `"smoke" in "production": want it in "staging"`},
 		{"nowhere", shop(do("sign"), in(staging, "stage"), in(staging, "smoke"), do("deploy")), `"deploy": want it in "production"`},
 		{"somewhere", shop(in(staging, "sign"), in(staging, "stage"), in(staging, "smoke"), in(production, "deploy")), `"sign" in "staging": want no environment`},
-		{"a stage that is missing", shop(do("sign"), in(staging, "stage"), in(staging, "smoke")), `want a step "deploy"; there is none, or more than one`},
+		{"a stage that is missing", shop(do("sign"), in(staging, "stage"), in(staging, "smoke")), `want a step "deploy"; none has this name; there is "`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { wants(t, tt.p, acts, tt.want) })
 	}
