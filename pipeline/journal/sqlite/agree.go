@@ -108,7 +108,7 @@ func (s *Store) redo(have tip) error {
 		if err := p.Events[0].UnmarshalJSON(e.line); err != nil {
 			return fmt.Errorf("%v of the witness: %w", e, err)
 		}
-		refused, failed := s.add(s.writer, []part{p})
+		refused, failed := s.again(&p)
 		if refused != nil {
 			refused = fmt.Errorf("%v of the witness: %w: %w", e, refused, journal.ErrCorrupt)
 		}
@@ -128,11 +128,23 @@ func (s *Store) redo(have tip) error {
 	return s.writer.begin()
 }
 
+// again does what led to the event of p, which the witness has.
+func (s *Store) again(p *part) (refused, failed error) {
+	if e := &p.Events[0]; e.Kind == journal.Archived {
+		a, err := journal.CheckArchive(p.Journal, p.Length, e)
+		if err != nil {
+			return err, nil
+		}
+		return s.archive(s.writer, p, a)
+	}
+	return s.add(s.writer, []part{*p})
+}
+
 // compare checks the events of the database after a tip against the entries of
 // the witness, of which there may be fewer.
 func compare(c *conn, begins tip, entries []entry) error {
 	sum := begins.sum[:]
-	if err := c.query(func(v []driver.Value) error { sum, _ = v[0].([]byte); return nil }, "select sum from events where seq = ?", begins.seq); err != nil {
+	if err := c.query(func(v []driver.Value) error { sum, _ = v[0].([]byte); return nil }, "select sum from events where seq = ?1 union all select sum from archived where seq = ?1", begins.seq); err != nil {
 		return err
 	}
 	if !bytes.Equal(sum, begins.sum[:]) {
@@ -160,22 +172,17 @@ func compare(c *conn, begins tip, entries []entry) error {
 type row struct {
 	seq   int64
 	entry entry
-	line  []byte
+	line  []byte // nil if it is archived
 	sum   []byte
 }
 
 // rows calls visit with each event of the store after the first so many.
 func rows(c *conn, after int64, visit func(r *row) error) error {
 	return c.query(func(v []driver.Value) error {
-		var r row
-		r.seq, _ = v[0].(int64)
-		name, _ := v[1].([]byte)
-		r.entry.journal = string(name)
-		r.entry.number, _ = v[2].(int64)
-		hash, _ := v[3].([]byte)
-		copy(r.entry.hash[:], hash)
-		r.line, _ = v[4].([]byte)
-		r.sum, _ = v[5].([]byte)
+		e := storedOf(v)
+		name, _ := v[len(v)-1].([]byte)
+		r := row{seq: e.seq, line: e.line, sum: e.sum, entry: entry{journal: string(name), number: e.number}}
+		copy(r.entry.hash[:], e.hash)
 		return visit(&r)
-	}, "select seq, name, number, events.hash, line, sum from events left join journals on id = journal where seq > ? order by seq", after)
+	}, whole(", (select name from journals where id = journal)"), after+1)
 }

@@ -44,6 +44,8 @@ type part struct {
 type head struct {
 	id     int64 // 0 if there is no such journal yet
 	length int
+	first  int // that is not archived
+	ended  bool
 	hash   []byte
 }
 
@@ -69,6 +71,9 @@ func (s *Store) add(c *conn, parts []part) (refused, failed error) {
 		if p.head.length != p.Length {
 			return fmt.Errorf("%q has %d events, not %d: %w", p.Journal, p.head.length, p.Length, journal.ErrConflict), nil
 		}
+		if p.head.first > 0 {
+			return fmt.Errorf("%q: %w", p.Journal, journal.ErrArchived), nil
+		}
 	}
 	for i := range parts {
 		if err := s.write(c, &parts[i]); err != nil {
@@ -79,14 +84,15 @@ func (s *Store) add(c *conn, parts []part) (refused, failed error) {
 }
 
 func find(c *conn, name string) (head, error) {
-	h := head{hash: seed(name)}
+	h := head{hash: journal.Seed(name)}
 	err := c.query(func(v []driver.Value) error {
 		length, _ := v[1].(int64)
+		first, _ := v[2].(int64)
 		h.id, _ = v[0].(int64)
-		h.length = int(length)
-		h.hash, _ = v[2].([]byte)
+		h.length, h.first, h.ended = int(length), int(first), v[3] == int64(1)
+		h.hash, _ = v[4].([]byte)
 		return nil
-	}, "select id, length, hash from journals where name = ?", []byte(name))
+	}, "select id, length, first, ended, hash from journals where name = ?", []byte(name))
 	return h, err
 }
 
@@ -94,20 +100,21 @@ func (s *Store) write(c *conn, p *part) error {
 	hashes := make([][]byte, len(p.lines))
 	hash := p.head.hash
 	for i, line := range p.lines {
-		hash = chain(hash, line)
+		hash = journal.Chain(hash, line)
 		hashes[i] = hash
 	}
 	length, ended := int64(p.Length+len(p.lines)), int64(0)
-	if p.Events[len(p.Events)-1].Kind == journal.Ended {
+	last := p.Events[len(p.Events)-1].Kind
+	switch last {
+	case journal.Ended, journal.Archived:
 		ended = 1
-	}
-	if p.Events[len(p.Events)-1].Kind == journal.Released {
+	case journal.Released:
 		s.parked = true
 	}
 	id := p.head.id
 	var err error
 	if id == 0 {
-		id, err = c.exec("insert into journals (name, length, ended, hash) values (?, ?, ?, ?)", []byte(p.Journal), length, ended, hash)
+		id, err = c.exec("insert into journals (name, length, first, ended, hash) values (?, ?, 0, ?, ?)", []byte(p.Journal), length, ended, hash)
 	} else {
 		_, err = c.exec("update journals set length = ?, ended = ?, hash = ? where id = ?", length, ended, hash, id)
 	}
@@ -120,19 +127,8 @@ func (s *Store) write(c *conn, p *part) error {
 		_, err = c.exec("insert into events (seq, journal, number, line, hash, sum, start) values (?, ?, ?, ?, ?, ?, ?)",
 			s.tip.seq, id, int64(p.Length+i), line, hashes[i], s.tip.sum[:], s.start)
 	}
+	if err == nil && last == journal.Archived {
+		err = forget(c, id, length-1)
+	}
 	return err
-}
-
-// seed is the hash before the first event.
-func seed(name string) []byte {
-	h := sha256.Sum256([]byte(name))
-	return h[:]
-}
-
-// chain is the hash of an event and of all before it.
-func chain(before, line []byte) []byte {
-	h := sha256.New()
-	h.Write(before)
-	h.Write(line)
-	return h.Sum(nil)
 }

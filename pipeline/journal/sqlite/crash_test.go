@@ -136,7 +136,7 @@ func TestWhatIsPutBackIsChecked(t *testing.T) {
 			t.Fatal(err)
 		}
 		p = part{Batch: batch("a", h.length, note("")), lines: [][]byte{[]byte(line)}}
-		return p, entry{"a", int64(h.length), [32]byte(chain(h.hash, []byte(whole))), 0, []byte(line)}
+		return p, entry{"a", int64(h.length), [32]byte(journal.Chain(h.hash, []byte(whole))), 0, []byte(line)}
 	}
 	witness := func(line string) func(t *testing.T, s *Store) error {
 		return func(t *testing.T, s *Store) error {

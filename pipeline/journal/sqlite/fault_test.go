@@ -74,7 +74,7 @@ func TestEventOfANewerVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hash := chain(h.hash, line)
+	hash := journal.Chain(h.hash, line)
 	if _, err := c.exec("insert into events (journal, number, line, hash, sum, start) values (?, 1, ?, ?, x'', 2)", h.id, line, hash); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -23,19 +24,40 @@ func (s *Store) Events(ctx context.Context, name string, from int) (events []jou
 	return events, nil
 }
 
-// chapter reads a journal from an event on. Events are never changed, so those
-// below the length that was read first are of one moment.
+// chapter reads a journal from an event on.
 func chapter(ctx context.Context, c *conn, name string, from int) ([]journal.Event, error) {
 	head, err := find(c, name)
 	if err != nil || from >= head.length {
 		return nil, err
 	}
-	hash, next := seed(name), 0
+	if head.first > 0 {
+		e, err := remains(c, name, head)
+		if err == nil && from < head.first {
+			err = journal.NewArchivedError(name, &e)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return []journal.Event{e}, nil
+	}
+	events, err := present(ctx, c, name, head, from)
+	if errors.Is(err, journal.ErrCorrupt) {
+		if now, failed := find(c, name); failed == nil && now.first > 0 {
+			return chapter(ctx, c, name, from) // it was archived meanwhile
+		}
+	}
+	return events, err
+}
+
+// present reads events of which none is archived. They are never changed, so those
+// below the length that was read first are of one moment.
+func present(ctx context.Context, c *conn, name string, head head, from int) ([]journal.Event, error) {
+	hash, next := journal.Seed(name), 0
 	if from > 0 {
 		hash, next = nil, from-1 // the event before is read for its hash
 	}
 	events := make([]journal.Event, 0, head.length-from)
-	err = c.query(func(v []driver.Value) error {
+	err := c.query(func(v []driver.Value) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -50,7 +72,7 @@ func chapter(ctx context.Context, c *conn, name string, from int) ([]journal.Eve
 			hash = kept
 			return nil
 		}
-		if hash = chain(hash, line); !bytes.Equal(hash, kept) {
+		if hash = journal.Chain(hash, line); !bytes.Equal(hash, kept) {
 			return fmt.Errorf("event %d is not what was recorded: %w", number, journal.ErrCorrupt)
 		}
 		var e journal.Event
@@ -90,7 +112,7 @@ func list(c *conn, q journal.Query) (names []string, err error) {
 		where = append(where, condition)
 		args = append(args, arg...)
 	}
-	and("1")
+	and("(first > 0) = ?", q.Archived)
 	if q.Open {
 		and("ended = 0")
 	}

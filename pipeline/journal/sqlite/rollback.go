@@ -104,6 +104,9 @@ func (s *Store) restore(ctx context.Context, v *verifier, have tip, e journal.Ev
 		return r, err
 	}
 	err = rows(s.writer, 0, func(w *row) error {
+		if w.line == nil {
+			return ctx.Err() // the event that archived it has its fence
+		}
 		var e journal.Event
 		if err := e.UnmarshalJSON(w.line); err != nil {
 			return fmt.Errorf("event %d of %q: %w", w.entry.number, w.entry.journal, err)

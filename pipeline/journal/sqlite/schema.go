@@ -14,7 +14,7 @@ import (
 
 const (
 	application = 0x50656e73 // "Pens", in the header of the file
-	version     = 3          // of the schema
+	version     = 4          // of the schema
 	oldest      = "3.51.3"   // SQLite: from 3.7.0 to 3.51.2 a reset of the WAL could damage the file (sqlite.org/wal.html)
 )
 
@@ -30,7 +30,8 @@ create table journals (
 	id     integer primary key, -- in the order of first events
 	name   blob    not null unique,
 	length integer not null,
-	ended  integer not null,    -- 1 if the last event is of kind ended
+	first  integer not null,    -- number of the first event that is not archived
+	ended  integer not null,    -- 1 if the last event is of kind ended or archived
 	hash   blob    not null     -- of the last event
 ) strict;
 create index open on journals (id) where ended = 0;
@@ -44,8 +45,21 @@ create table events (
 	start   integer not null     -- seq of the first event that was committed with it
 ) strict;
 create unique index place on events (journal, number);
-create trigger kept before delete on events begin select raise(abort, 'events are never removed'); end;
+create trigger kept before delete on events when not exists (select 1 from archived where seq = old.seq) begin select raise(abort, 'events are never removed, but when they are archived'); end;
 create trigger fixed before update on events begin select raise(abort, 'events are never changed'); end;
+create table archived (
+	seq     integer primary key, -- the same of events of which the line is elsewhere
+	journal integer not null,
+	number  integer not null,
+	hash    blob    not null,
+	sum     blob    not null
+) strict;
+create trigger archived_kept before delete on archived begin select raise(abort, 'what is left of events is never removed'); end;
+create trigger archived_fixed before update on archived begin select raise(abort, 'what is left of events is never changed'); end;
+create trigger archived_true before insert on archived when not exists (
+	select 1 from events join journals on id = journal
+	where seq = new.seq and journal = new.journal and number = new.number and events.hash = new.hash and sum = new.sum and number < first
+) begin select raise(abort, 'what is left of events is as they were'); end;
 create table leases (
 	owner blob    primary key,
 	until integer not null       -- microseconds since 1970

@@ -42,8 +42,9 @@ import (
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
-// A Store is a [journal.Store] in a file. It is a [journal.Watcher] and a
-// [journal.Leaser] too. Use [Open] to make one.
+// A Store is a [journal.Store] in a file. It is a [journal.Watcher], a
+// [journal.Leaser], a [journal.Verifier] and a [journal.Archiver] too. Use [Open] to
+// make one.
 //
 // After a failed commit, or one that could not be witnessed, a Store acknowledges
 // nothing any more: each call returns [journal.ErrClosed] and the cause. Whether the events of that commit
@@ -81,6 +82,7 @@ var _ interface {
 	journal.Watcher
 	journal.Leaser
 	journal.Verifier
+	journal.Archiver
 } = (*Store)(nil)
 
 // Open opens the file, and makes it if there is none. Its directory has to be

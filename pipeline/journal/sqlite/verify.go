@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql/driver"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -55,10 +57,12 @@ type verifier struct {
 
 // A chapterEnd is what is known of a journal up to some event.
 type chapterEnd struct {
-	name   string
-	length int64
-	hash   []byte // of its last event; nil if that is lost
-	ended  bool
+	name     string
+	length   int64
+	hash     []byte // of its last event; nil if that is lost
+	ended    bool
+	first    int64 // event that is not archived, as is kept of the journal
+	archived int64 // events before the last one, if that says that they are
 }
 
 // most is how many places of damage are reported.
@@ -162,9 +166,10 @@ func (v *verifier) names() error {
 	return v.c.query(func(row []driver.Value) error {
 		id, _ := row[0].(int64)
 		name, _ := row[1].([]byte)
-		v.journals[id] = &chapterEnd{name: string(name), hash: seed(string(name))}
+		first, _ := row[2].(int64)
+		v.journals[id] = &chapterEnd{name: string(name), hash: journal.Seed(string(name)), first: first}
 		return v.ctx.Err()
-	}, "select id, name from journals")
+	}, "select id, name, first from journals")
 }
 
 // events reads all events in the order in which they were appended.
@@ -173,23 +178,28 @@ func (v *verifier) events() error {
 		if err := v.ctx.Err(); err != nil {
 			return err
 		}
-		var e stored
-		e.seq, _ = row[0].(int64)
-		e.journal, _ = row[1].(int64)
-		e.number, _ = row[2].(int64)
-		e.line, _ = row[3].([]byte)
-		e.hash, _ = row[4].([]byte)
-		e.sum, _ = row[5].([]byte)
-		e.start, _ = row[6].(int64)
+		e := storedOf(row)
 		return v.event(&e)
-	}, "select seq, journal, number, line, hash, sum, start from events order by seq")
+	}, whole(""), int64(math.MinInt64))
 }
 
 // A stored event is a row of the table of events.
 type stored struct {
 	seq, journal, number int64
-	line, hash, sum      []byte
+	line, hash, sum      []byte // line is nil if it is archived
 	start                int64
+}
+
+// storedOf returns an event that whole selects.
+func storedOf(row []driver.Value) (e stored) {
+	e.seq, _ = row[0].(int64)
+	e.journal, _ = row[1].(int64)
+	e.number, _ = row[2].(int64)
+	e.line, _ = row[3].([]byte)
+	e.hash, _ = row[4].([]byte)
+	e.sum, _ = row[5].([]byte)
+	e.start, _ = row[6].(int64)
+	return e
 }
 
 func (v *verifier) event(e *stored) error {
@@ -212,7 +222,10 @@ func (v *verifier) event(e *stored) error {
 	if e.number != j.length {
 		errs = append(errs, wrong(fmt.Sprintf("number %d in its journal", e.number), "number %d", j.length))
 	}
-	if hash := chain(j.hash, e.line); j.hash != nil && !bytes.Equal(hash, e.hash) {
+	if want := e.number < j.first; want != (e.line == nil) {
+		errs = append(errs, wrong(fmt.Sprintf("archived: %v", !want), "%v, for the first that is not is %d", want, j.first))
+	}
+	if hash := journal.Chain(j.hash, e.line); j.hash != nil && e.line != nil && !bytes.Equal(hash, e.hash) {
 		errs = append(errs, wrong(fmt.Sprintf("hash %x", e.hash), "%x from the events up to it in its journal", hash))
 	}
 	t := v.tip.next(e.hash)
@@ -232,9 +245,7 @@ func (v *verifier) event(e *stored) error {
 	v.tip.seq = e.seq
 	v.tip.sum = [sha256.Size]byte{}
 	copy(v.tip.sum[:], e.sum)
-	j.length, j.hash = e.number+1, e.hash
-	var kind struct{ Kind journal.Kind }
-	j.ended = json.Unmarshal(e.line, &kind) == nil && kind.Kind == journal.Ended
+	errs = append(errs, v.kind(e, j, wrong))
 	v.heads = slices.DeleteFunc(v.heads, func(h journal.Head) bool { return h.Events == e.seq && h == v.tip.head() })
 	v.report.Head.Events++
 	for _, err := range errs {
@@ -245,14 +256,39 @@ func (v *verifier) event(e *stored) error {
 	return nil
 }
 
+// kind goes on with what the line of e says of j, of which it is the last yet.
+func (v *verifier) kind(e *stored, j *chapterEnd, wrong func(got, want string, args ...any) error) error {
+	before := j.hash
+	j.length, j.hash, j.ended, j.archived = e.number+1, e.hash, false, 0
+	var event struct{ Kind journal.Kind }
+	if e.line == nil || json.Unmarshal(e.line, &event) != nil {
+		return nil
+	}
+	j.ended = event.Kind == journal.Ended || event.Kind == journal.Archived
+	if event.Kind != journal.Archived {
+		return nil
+	}
+	var all journal.Event
+	if err := all.UnmarshalJSON(e.line); err != nil {
+		return wrong(err.Error(), "an event of kind %q", journal.Archived)
+	}
+	a, ok := all.Data.(*journal.Archival)
+	if !ok || int64(a.Events) != e.number || a.Digest.Hex() != hex.EncodeToString(before) {
+		return wrong(fmt.Sprintf("an archive of %+v", a), "%d events with digest %x", e.number, before)
+	}
+	j.archived = e.number
+	return nil
+}
+
 // ends compares what is kept of each journal as a whole with its events.
 func (v *verifier) ends() error {
 	v.report.Head.Digest = v.tip.head().Digest
 	return v.c.query(func(row []driver.Value) error {
 		id, _ := row[0].(int64)
 		length, _ := row[1].(int64)
-		ended, _ := row[2].(int64)
-		hash, _ := row[3].([]byte)
+		first, _ := row[2].(int64)
+		ended, _ := row[3].(int64)
+		hash, _ := row[4].([]byte)
 		j := v.journals[id]
 		if j == nil { // the table was damaged before its row was reached
 			j = &chapterEnd{name: fmt.Sprintf("number %d", id)}
@@ -270,9 +306,11 @@ func (v *verifier) ends() error {
 			return wrong("no events", "at least one")
 		case (ended == 1) != j.ended:
 			return wrong(fmt.Sprintf("ended %d", ended), fmt.Sprintf("%v, from its last event", j.ended))
+		case first != j.archived:
+			return wrong(fmt.Sprintf("%d events archived", first), fmt.Sprintf("%d, from its last event", j.archived))
 		}
 		return v.ctx.Err()
-	}, "select id, length, ended, hash from journals order by id")
+	}, "select id, length, first, ended, hash from journals order by id")
 }
 
 // met looks for heads that the store has not gone through.

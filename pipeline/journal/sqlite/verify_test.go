@@ -35,7 +35,7 @@ func TestVerifyFindsWhatWasChanged(t *testing.T) {
 			[]string{`journal "b", event 2, event 7 of the store: got hash`, "got sum", `got 3 events; want 2`}},
 		{"the name of a journal", "update journals set name = cast('c' as blob) where id = 1", []string{`journal "c", event 0, event 1 of the store: got hash`}},
 		{"a journal gone", "delete from journals where id = 2", []string{"want the journal that it belongs to"}},
-		{"a journal with no events", "insert into journals values (9, cast('z' as blob), 0, 0, x'00')", []string{`journal "z"`}},
+		{"a journal with no events", "insert into journals values (9, cast('z' as blob), 0, 0, 0, x'00')", []string{`journal "z"`}},
 		{"a run that is said to have ended", "update journals set ended = 1 where id = 1", []string{`journal "a", `}},
 		{"the order of journals", "update journals set id = 9 where id = 1; update events set journal = 9 where journal = 1", []string{"began later"}},
 		{"an index gone", "drop index open", []string{"want create index open"}},

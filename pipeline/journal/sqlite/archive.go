@@ -1,0 +1,102 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql/driver"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/penstock/penstock/pipeline/journal"
+)
+
+// whole selects all events of the store from one on, and more of each. Those that are
+// archived have no line. It merges two tables, so that nothing has to be sorted.
+func whole(more string) string {
+	return `select seq, journal, number, line, hash, sum, start` + more + ` from events where seq >= ?1
+		union all select seq, journal, number, null, hash, sum, seq` + more + ` from archived where seq >= ?1
+		order by seq`
+}
+
+// Archive implements [journal.Archiver]. Of each event that is forgotten its
+// hashes stay, in about a hundred bytes, so that Verify goes through all that there
+// ever was. The space of the rest is used again; the file becomes smaller by
+// SQLite's VACUUM alone. The witness has the events until its older logs are moved
+// away.
+func (s *Store) Archive(ctx context.Context, name string, length int, e journal.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a, err := journal.CheckArchive(name, length, &e)
+	if err != nil {
+		return err
+	}
+	p, err := encode(journal.Batch{Journal: name, Length: length, Events: []journal.Event{e}})
+	if err != nil {
+		return err
+	}
+	if err := s.commit(ctx, func(c *conn) (refused, failed error) { return s.archive(c, &p, a) }); err != nil {
+		return s.fail(err, "archive %q", name)
+	}
+	s.ring()
+	return nil
+}
+
+func (s *Store) archive(c *conn, p *part, a *journal.Archival) (refused, failed error) {
+	if p.head, failed = find(c, p.Journal); failed != nil {
+		return nil, failed
+	}
+	// What was added in this transaction is not witnessed yet, and so that has
+	// to be able to read it.
+	fresh := slices.ContainsFunc(s.added, func(e entry) bool { return e.journal == p.Journal })
+	switch {
+	case p.head.length != p.Length || fresh:
+		return fmt.Errorf("%q has %d events, not %d: %w", p.Journal, p.head.length, p.Length, journal.ErrConflict), nil
+	case p.head.first > 0 || !p.head.ended:
+		return fmt.Errorf("%q, of which the last event is not of kind %q: %w", p.Journal, journal.Ended, journal.ErrInput), nil
+	case a.Digest.Hex() != hex.EncodeToString(p.head.hash):
+		return fmt.Errorf("%q with digest %v, want %x: %w", p.Journal, a.Digest, p.head.hash, journal.ErrInput), nil
+	}
+	return nil, s.write(c, p)
+}
+
+// forget leaves the hashes of the events before number first of a journal.
+func forget(c *conn, id, first int64) error {
+	for _, statement := range []string{
+		"update journals set first = ?2 where id = ?1",
+		"insert into archived (seq, journal, number, hash, sum) select seq, journal, number, hash, sum from events where journal = ?1 and number < ?2",
+		"delete from events where journal = ?1 and number < ?2",
+	} {
+		if _, err := c.exec(statement, id, first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remains returns what a journal that is archived ends with, which has the hash of
+// what was before.
+func remains(c *conn, name string, h head) (e journal.Event, err error) {
+	var line, kept []byte
+	err = c.query(func(v []driver.Value) error {
+		line, _ = v[0].([]byte)
+		kept, _ = v[1].([]byte)
+		return nil
+	}, "select line, hash from events where journal = ? and number = ?", h.id, int64(h.first))
+	if err != nil {
+		return e, err
+	}
+	if err := e.UnmarshalJSON(line); err != nil {
+		return e, fmt.Errorf("event %d: %w", h.first, err)
+	}
+	a, ok := e.Data.(*journal.Archival)
+	if !ok || h.length != h.first+1 {
+		return e, fmt.Errorf("event %d, of %d, is of kind %q, want the last and of kind %q: %w", h.first, h.length, e.Kind, journal.Archived, journal.ErrCorrupt)
+	}
+	before, _ := hex.DecodeString(a.Digest.Hex())
+	if hash := journal.Chain(before, line); !bytes.Equal(hash, kept) || !bytes.Equal(hash, h.hash) {
+		return e, fmt.Errorf("event %d is not what was recorded: %w", h.first, journal.ErrCorrupt)
+	}
+	return e, nil
+}
