@@ -18,7 +18,7 @@ func prove(p pipeline.Pipeline) error {
 		policy.Some(policy.Tier(stage.Testing)),
 		policy.Each(policy.Everywhere,
 			policy.BuiltOnce{},
-			named("fetch"), named("build-server"), named("build-client"),
+			policy.AfterStep("fetch"), policy.AfterStep("build-server"), policy.AfterStep("build-client"),
 			policy.Alone{Deploys: func(s pipeline.Stage) bool { return s.Name == "assemble" }},
 		),
 		policy.Flow{"build-server": {"source"}, "build-client": {"source"}, "assemble": {"server", "client"}},
@@ -27,11 +27,6 @@ func prove(p pipeline.Pipeline) error {
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
-}
-
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
 }
 
 // limited wants the client to be built no more often at a time than its group

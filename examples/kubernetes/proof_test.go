@@ -1,11 +1,9 @@
 package kubernetes
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/gate"
@@ -25,30 +23,28 @@ func prove(p pipeline.Pipeline) error {
 	return policy.Require(p,
 		policy.Some(registry), policy.Some(policy.Environments("staging")), policy.Some(mock),
 		policy.Each(policy.Everywhere,
-			named("version"),
+			policy.AfterStep("version"),
 			policy.BuiltOnce{By: []string{"mock-stage", "nomock-stage"}, Not: registry},
 			policy.Alone{Deploys: func(s pipeline.Stage) bool { return !stage.Watches(s.Run) }},
 		),
-		policy.Each(mock, passed(green{})),
-		policy.Each(policy.Environments("staging"), named("alpha"), named("candidate"), named("rehearsed")),
+		policy.Each(mock, policy.Passed(green{})),
+		policy.Each(policy.Environments("staging"), policy.AfterStep("alpha"), policy.AfterStep("candidate"), policy.AfterStep("rehearsed")),
 		policy.Each(registry,
 			policy.BuiltOnce{By: []string{"nomock-stage"}},
-			named("verify"),
+			policy.AfterStep("verify"),
 			policy.Approved{Need: 2},
-			passed(approval.Quorum{Slots: []approval.Slot{{Group: Approvers}, {Group: Reviewers}}}),
+			policy.Passed(approval.Quorum{Slots: []approval.Slot{{Group: Approvers}, {Group: Reviewers}}}),
 			policy.Under(window.Outside(autumn.Closed)),
 			policy.WayBack{NoReturn: published},
 		),
-		follows("before-code-freeze", "version"),
-		follows("in-test-freeze", "version"),
-		follows("signal", "alpha"),
-		follows("signal", "candidate"),
-		follows("verify", "nomock-stage"),
-		follows("mock-release", "mock-stage"),
-		follows("image-job", "merge"),
-		follows("nomock-release", "image-job"),
-		follows("announce", "nomock-release"),
-		policy.Func(wired),
+		policy.Chain{"version", "before-code-freeze"},
+		policy.Chain{"version", "in-test-freeze"},
+		policy.Chain{"alpha", "signal"},
+		policy.Chain{"candidate", "signal"},
+		policy.Chain{"mock-stage", "mock-release"},
+		policy.Chain{"nomock-stage", "verify"},
+		policy.Chain{"merge", "image-job", "nomock-release", "announce"},
+		acts, flow, declared,
 		policy.Func(lanes),
 		policy.Func(promoted),
 		policy.Reachable{},
@@ -56,71 +52,33 @@ func prove(p pipeline.Pipeline) error {
 	)
 }
 
-// acts is where each stage acts, and on what.
-var acts = map[string]string{
-	"version":        "",
-	"mock-stage":     "mock",
-	"mock-release":   "mock mock",
-	"nomock-stage":   "staging",
-	"verify":         "staging binaries images",
-	"promotion":      "images",
-	"merge":          "registry images",
-	"image-job":      "registry images",
-	"nomock-release": "registry binaries images",
-	"announce":       "binaries images",
+// acts is where each stage acts.
+var acts = policy.Acts{
+	"":         {"version", "promotion", "announce"},
+	"mock":     {"mock-stage", "mock-release"},
+	"staging":  {"nomock-stage", "verify"},
+	"registry": {"merge", "image-job", "nomock-release"},
 }
 
-// tiers is those of the environments.
-var tiers = map[string]stage.Tier{"mock": stage.Testing, "staging": stage.Staging, "registry": stage.Production}
-
-// wired wants each stage to act where it does, and on what it does.
-func wired(p pipeline.Pipeline) error {
-	var errs []error
-	for path, step := range p.All() {
-		s, ok := step.(pipeline.Stage)
-		if !ok {
-			continue
-		}
-		if got, want := strings.TrimSpace(s.Environment.Name+" "+strings.Join(s.Consumes, " ")), acts[s.Name]; got != want {
-			errs = append(errs, fmt.Errorf("%s: stage %q acts on %q; want %q", path, s.Name, got, want))
-		}
-		if e := s.Environment; e.Tier != tiers[e.Name] || e.Queue != stage.Oldest || e.Shared {
-			errs = append(errs, fmt.Errorf("%s: environment %q is of tier %v, %v first, shared %v; want tier %v, one run at a time, the oldest first", path, e.Name, e.Tier, e.Queue, e.Shared, tiers[e.Name]))
-		}
-	}
-	return errors.Join(errs...)
+// flow is what each stage acts on.
+var flow = policy.Flow{
+	"version":        nil,
+	"mock-stage":     nil,
+	"mock-release":   {"mock"},
+	"nomock-stage":   nil,
+	"verify":         {"binaries", "images"},
+	"promotion":      {"images"},
+	"merge":          {"images"},
+	"image-job":      {"images"},
+	"nomock-release": {"binaries", "images"},
+	"announce":       {"binaries", "images"},
 }
 
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
-}
-
-// passed is that a gate has passed that describes itself as g does.
-func passed(g gate.Gate) policy.Condition {
-	want := gate.Describe(g)
-	return policy.After(want, func(s pipeline.Step) bool {
-		asks, ok := s.(pipeline.Gate)
-		return ok && gate.Describe(asks.Require) == want
-	})
-}
-
-// follows is the rule that there is a step, and that another one has ended well
-// before it. Unlike named it is also for stages without an environment.
-func follows(step, before string) policy.Rule {
-	return policy.Func(func(p pipeline.Pipeline) error {
-		for _, s := range p.All() {
-			if pipeline.Name(s) != step {
-				continue
-			}
-			way, ok := policy.Around(p, step, func(m policy.Mark) bool { return !m.Begun && pipeline.Name(m.Step) == before })
-			if ok {
-				return fmt.Errorf("%s comes without %s: %v", step, before, way)
-			}
-			return nil
-		}
-		return fmt.Errorf("there is no %s", step)
-	})
+// declared is the environments: one run at a time, the oldest first.
+var declared = policy.Declares{
+	{Name: "mock", Tier: stage.Testing},
+	{Name: "staging", Tier: stage.Staging},
+	{Name: "registry", Tier: stage.Production, Gates: []gate.Gate{window.Outside(autumn.Closed)}},
 }
 
 // lanes wants each lane to begin with its gate.

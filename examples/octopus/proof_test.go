@@ -24,36 +24,24 @@ func prove(p pipeline.Pipeline) error {
 	return policy.Require(p,
 		policy.Some(dev), policy.Some(policy.Environments("test-1")), policy.Some(policy.Environments("test-2")), policy.Some(staging), policy.Some(production),
 		policy.Each(policy.Everywhere, policy.BuiltOnce{}, policy.Alone{}),
-		policy.Each(tests, named("default-channel"), policy.Approved{Group: Testers, AllowAuthor: true, AllowStarter: true}),
-		policy.Each(staging, named("default-channel"), named("test-phase"), policy.Approved{Group: Managers, AllowStarter: true}),
+		policy.Each(tests, policy.AfterStep("default-channel"), policy.Approved{Group: Testers, AllowAuthor: true, AllowStarter: true}),
+		policy.Each(staging, policy.AfterStep("default-channel"), policy.AfterStep("test-phase"), policy.Approved{Group: Managers, AllowStarter: true}),
 		policy.Each(production,
 			policy.Verified{},
-			named("verify-staging"),
+			policy.AfterStep("verify-staging"),
 			policy.Approved{Need: 2, Group: Managers},
 			policy.Under(window.Outside(stocktaking)),
 			policy.WayBack{},
 		),
-		policy.Func(testedFirst),
+		policy.Chain{"test-phase", "to-staging"}, // nobody is asked for staging before the tests are over
 		policy.Func(channels),
-		policy.Func(wired),
+		acts,
+		flow,
+		declared,
 		policy.Func(asked),
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
-}
-
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
-}
-
-// testedFirst wants nobody to be asked for staging before the tests are over.
-func testedFirst(p pipeline.Pipeline) error {
-	way, ok := policy.Around(p, "to-staging", func(m policy.Mark) bool { return pipeline.Name(m.Step) == "test-phase" })
-	if ok {
-		return fmt.Errorf("to-staging comes before test-phase: %v", way)
-	}
-	return nil
 }
 
 // channels wants each lane of the default channel to be one of it.
@@ -76,47 +64,33 @@ func channels(p pipeline.Pipeline) error {
 	return nil
 }
 
-// acts is where each stage acts, on what, and what it gives.
-var acts = map[string]string{
-	"deploy-dev":        "dev image",
-	"verify-dev":        "dev image",
-	"deploy-test-1":     "test-1 image",
-	"verify-test-1":     "test-1 image",
-	"deploy-test-2":     "test-2 image",
-	"verify-test-2":     "test-2 image",
-	"deploy-staging":    "staging image",
-	"verify-staging":    "staging image report",
-	"deploy-production": "production image",
-	"verify-production": "production image",
-	"back":              "production image",
+// acts is where each stage acts.
+var acts = policy.Acts{
+	"dev":        {"deploy-dev", "verify-dev"},
+	"test-1":     {"deploy-test-1", "verify-test-1"},
+	"test-2":     {"deploy-test-2", "verify-test-2"},
+	"staging":    {"deploy-staging", "verify-staging"},
+	"production": {"deploy-production", "verify-production", "back"},
 }
 
-// tiers is those of the environments.
-var tiers = map[string]stage.Tier{
-	"dev": stage.Development, "test-1": stage.Testing, "test-2": stage.Testing, "staging": stage.Staging, "production": stage.Production,
-}
+// flow is what each stage acts on: all of them on the image.
+var flow = func() policy.Flow {
+	all := policy.Flow{}
+	for _, stages := range acts {
+		for _, name := range stages {
+			all[name] = image
+		}
+	}
+	return all
+}()
 
-// wired wants each stage to act where it does, and on what it does.
-func wired(p pipeline.Pipeline) error {
-	var errs []error
-	seen := 0
-	for path, step := range p.All() {
-		s, ok := step.(pipeline.Stage)
-		if !ok {
-			continue
-		}
-		seen++
-		if got, want := strings.Join(slices.Concat([]string{s.Environment.Name}, s.Consumes, s.Gives), " "), acts[s.Name]; got != want {
-			errs = append(errs, fmt.Errorf("%s: stage %q acts on %q; want %q", path, s.Name, got, want))
-		}
-		if e := s.Environment; e.Tier != tiers[e.Name] || e.Queue != stage.Oldest || e.Shared {
-			errs = append(errs, fmt.Errorf("%s: environment %q is of tier %v, %v first, shared %v; want tier %v, one run at a time, the oldest first", path, e.Name, e.Tier, e.Queue, e.Shared, tiers[e.Name]))
-		}
-	}
-	if seen != len(acts) {
-		errs = append(errs, fmt.Errorf("there are %d stages; want %d", seen, len(acts)))
-	}
-	return errors.Join(errs...)
+// declared is the environments: one run at a time, the oldest first.
+var declared = policy.Declares{
+	{Name: "dev", Tier: stage.Development},
+	{Name: "test-1", Tier: stage.Testing},
+	{Name: "test-2", Tier: stage.Testing},
+	{Name: "staging", Tier: stage.Staging},
+	{Name: "production", Tier: stage.Production, Gates: []gate.Gate{window.Outside(stocktaking)}},
 }
 
 // asked wants each gate to ask what it does, and what becomes of it if the answer is

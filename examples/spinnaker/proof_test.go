@@ -1,10 +1,8 @@
 package spinnaker
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/penstock/penstock/gate"
@@ -25,64 +23,57 @@ func prove(p pipeline.Pipeline) error {
 	clusters, production := policy.Environments("baseline", "canary"), policy.Environments("production")
 	return policy.Require(p,
 		policy.Some(production), policy.Some(policy.Environments("baseline")), policy.Some(policy.Environments("canary")),
-		policy.Each(policy.Everywhere, named("bake"), policy.BuiltOnce{By: []string{"bake", "find-running"}, Not: production}, policy.Alone{}),
+		policy.Each(policy.Everywhere, policy.AfterStep("bake"), policy.BuiltOnce{By: []string{"bake", "find-running"}, Not: production}, policy.Alone{}),
 		policy.Each(clusters, policy.Any(policy.WayBack{}, policy.That("a stage that deploys nothing yet", finds))),
 		policy.Each(production,
 			policy.BuiltOnce{By: []string{"bake"}},
 			policy.Verified{In: stage.Production},
 			policy.Baked{For: lifetime, In: stage.Production},
-			named("score"),
+			policy.AfterStep("score"),
 			policy.Approved{Group: Judges},
 			policy.Under(window.Inside(hours)),
 			policy.WayBack{},
 		),
 		policy.Each(policy.Everywhere, policy.That("a score each hour", scored)),
-		policy.Func(wired),
+		acts, flow, declared,
 		policy.Func(judged),
 		policy.Reachable{},
 		policy.LockOrder{},
 	)
 }
 
-// acts is where each stage acts, and on what.
-var acts = map[string]string{
-	"bake":             "",
-	"find-running":     "baseline",
-	"deploy-baseline":  "baseline running",
-	"deploy-canary":    "canary image",
-	"analysis":         "canary image running",
-	"score":            "canary image running",
-	"red-black":        "production image",
-	"back":             "production image",
-	"destroy-baseline": "baseline running",
-	"destroy-canary":   "canary image",
+// acts is where each stage acts.
+var acts = policy.Acts{
+	"":           {"bake"},
+	"baseline":   {"find-running", "deploy-baseline", "destroy-baseline"},
+	"canary":     {"deploy-canary", "analysis", "score", "destroy-canary"},
+	"production": {"red-black", "back"},
 }
 
-// tiers is those of the environments. All of them serve users.
-var tiers = map[string]stage.Tier{"baseline": stage.Production, "canary": stage.Production, "production": stage.Production}
-
-// wired wants each stage to act where it does, and on what it does.
-func wired(p pipeline.Pipeline) error {
-	var errs []error
-	for path, step := range p.All() {
-		s, ok := step.(pipeline.Stage)
-		if !ok {
-			continue
-		}
-		if got, want := strings.TrimSpace(s.Environment.Name+" "+strings.Join(s.Consumes, " ")), acts[s.Name]; got != want {
-			errs = append(errs, fmt.Errorf("%s: stage %q acts on %q; want %q", path, s.Name, got, want))
-		}
-		if e := s.Environment; e.Tier != tiers[e.Name] || e.Queue != stage.Oldest || e.Shared {
-			errs = append(errs, fmt.Errorf("%s: environment %q is of tier %v, %v first, shared %v; want tier %v, one run at a time, the oldest first", path, e.Name, e.Tier, e.Queue, e.Shared, tiers[e.Name]))
-		}
-	}
-	return errors.Join(errs...)
+// flow is what each stage acts on.
+var flow = policy.Flow{
+	"bake":             nil,
+	"find-running":     nil,
+	"deploy-baseline":  {"running"},
+	"deploy-canary":    {"image"},
+	"analysis":         {"image", "running"},
+	"score":            {"image", "running"},
+	"red-black":        {"image"},
+	"back":             {"image"},
+	"destroy-baseline": {"running"},
+	"destroy-canary":   {"image"},
 }
 
-// named is that a step has ended well before.
-func named(step string) policy.Condition {
-	return policy.After(step, func(s pipeline.Step) bool { return pipeline.Name(s) == step })
+// declared is the environments: one run at a time, the oldest first. All of them
+// serve users.
+var declared = policy.Declares{
+	{Name: "baseline", Tier: stage.Production, Config: oneSize},
+	{Name: "canary", Tier: stage.Production, Config: oneSize},
+	{Name: "production", Tier: stage.Production, Gates: []gate.Gate{window.Inside(hours)}},
 }
+
+// oneSize is that of both clusters, so that nothing differs but the image.
+var oneSize = map[string]string{"instances": "3"}
 
 func finds(at policy.Place) error {
 	if policy.Deploys(at.Stage) || len(at.Stage.Consumes) > 0 {
@@ -98,7 +89,7 @@ func scored(at policy.Place) error {
 	if !ok {
 		return nil
 	}
-	if err := policy.All(named("deploy-baseline"), named("deploy-canary")).Holds(at); err != nil {
+	if err := policy.All(policy.AfterStep("deploy-baseline"), policy.AfterStep("deploy-canary")).Holds(at); err != nil {
 		return err
 	}
 	want := bake.AtLeast(marginal).String()
