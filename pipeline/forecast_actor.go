@@ -13,6 +13,7 @@ type actor struct {
 	d     *definition     // nil if it is not here
 	place int             // in outlook.actors
 	order map[string]int  // of the steps in the tree, by name without item
+	heard map[string]int  // when something was recorded of a step first, by name; 0 means not yet
 	calls map[string]call // by name of stage
 	marks map[int32]*mark // by node
 }
@@ -43,6 +44,9 @@ func (r *actor) mark(i int32) *mark {
 
 // note keeps what a forecast has to remember of an event.
 func (r *actor) note(e *journal.Event) {
+	if r.heard[e.Step] == 0 {
+		r.heard[e.Step] = len(r.heard) + 1
+	}
 	d, ok := e.Data.(*journal.Call)
 	if !ok {
 		return

@@ -189,7 +189,7 @@ func (b *bench) follow(e entry) {
 }
 
 // rank orders steps that act at one time: by run, then as in the pipeline, then,
-// for what a ForEach makes of one step, by item.
+// for what a ForEach makes of one step, as they were heard of.
 func (b *bench) rank(s Stage) []int {
 	return []int{b.seen[Stage{Run: s.Run}], b.cast.of(s.Name).order, b.seen[s]}
 }

@@ -271,6 +271,36 @@ func TestAForecastIsWhatHappens(t *testing.T) {
 	})
 }
 
+// TestItemsActInOneOrder has gates of three items answer at one time: when they are
+// first asked, two of them at a time, and when what they said lapses.
+func TestItemsActInOneOrder(t *testing.T) {
+	inside := func(from, to window.Clock) gate.Gate {
+		return window.Inside(window.Weekly{Zone: "UTC", Days: window.EveryDay, From: from, To: to})
+	}
+	open := pipeline.Gate{Name: "open", Require: inside("03:00", "22:00"), Expires: time.Hour}
+	late := stage.Environment{Name: "production", Tier: stage.Production, Gates: []gate.Gate{inside("04:00", "05:00")}}
+	p := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{
+		pipeline.ForEach{
+			Name: "regions", Max: 2,
+			Items: func(context.Context, pipeline.Facts) ([]string, error) { return []string{"eu", "us", "ap"}, nil },
+			Body:  func(string) pipeline.Step { return open },
+		},
+		pipeline.Stage{Name: "deploy", Run: must, Environment: late},
+	}}
+	got := pipelinetest.Run(t, pipelinetest.Story{
+		Pipelines: []pipeline.Pipeline{p}, Begin: monday,
+		Script: []pipelinetest.Action{pipelinetest.Start("shop", pipeline.Trigger{Key: "r1"}).After(0)},
+	})
+	r := got.Runs["r1"]
+	foreseen, err := p.Forecast(t.Context(), r.Trigger, pipeline.Assume{At: monday})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(courseOf(foreseen.Run), courseOf(r)); diff != "" {
+		t.Errorf("the forecast is not what happened (-forecast +story):\n%s\n%v", diff, got.Timeline)
+	}
+}
+
 // again reports whether a stage was called again, after a time that differs from
 // run to run (R7).
 func again(r pipeline.Run) bool {
