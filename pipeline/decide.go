@@ -91,12 +91,13 @@ func (r *live) orphaned() bool {
 // own records that this executor takes the run forward (J4).
 func (r *live) own(now time.Time) error {
 	r.claiming = true
-	return r.put(journal.Event{Time: now, Kind: journal.Claimed, By: r.s.name, Epoch: r.m.Epoch + 1})
+	return r.put(&journal.Event{Time: now, Kind: journal.Claimed, By: r.s.name, Epoch: r.m.Epoch + 1})
 }
 
 // emit adds events of this executor, which owns the run from then on.
 func (r *live) emit(events ...journal.Event) error {
-	for _, e := range events {
+	for i := range events {
+		e := &events[i]
 		if r.m.Owner != r.s.name {
 			if err := r.own(e.Time); err != nil {
 				return err
@@ -110,8 +111,8 @@ func (r *live) emit(events ...journal.Event) error {
 	return nil
 }
 
-func (r *live) put(e journal.Event) error {
-	r.events = append(r.events, e)
+func (r *live) put(e *journal.Event) error {
+	r.events = append(r.events, *e)
 	return r.m.Apply(&r.events[len(r.events)-1])
 }
 

@@ -61,7 +61,7 @@ func (r *live) oblige(q *request, now time.Time) error {
 			return nil
 		}
 		e.Time = now
-		if err := r.put(e); err != nil {
+		if err := r.put(&e); err != nil {
 			return err
 		}
 	}

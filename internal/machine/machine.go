@@ -123,7 +123,6 @@ type state struct {
 	since   time.Time // reached
 	started time.Time // first called
 	end     time.Time
-	wake    time.Time // when to look again though nothing is recorded
 	reason  string
 	more    *more
 }
@@ -132,6 +131,7 @@ type state struct {
 type more struct {
 	waits     string // journal.Wait.For
 	recheck   time.Time
+	wake      time.Time // when to look again though nothing is recorded
 	state     json.RawMessage // of a stage that asked to be called again
 	votes     []gate.Vote
 	subject   artifact.Digest

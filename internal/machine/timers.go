@@ -3,7 +3,8 @@ package machine
 import "time"
 
 // timers is a heap of times at which a node is to be looked at again, soonest
-// first, by a clock that is never set back. An entry that state.wake no longer agrees with is stale.
+// first, by a clock that is never set back. An entry that more.wake no longer
+// agrees with is stale.
 type timers []timer
 
 type timer struct {
@@ -54,17 +55,17 @@ func (t timer) before(u timer) bool {
 
 // wakeAt has node i looked at again at t, if that is before it would be anyway.
 func (m *Machine) wakeAt(i int32, t time.Time) {
-	s := &m.states[i]
 	if m.prog == nil || t.IsZero() {
 		return
 	}
-	s.wake = t.Add(m.behind)
-	m.timers.push(timer{s.wake, i})
+	x := m.more(i)
+	x.wake = t.Add(m.behind)
+	m.timers.push(timer{x.wake, i})
 }
 
 func (m *Machine) stale(t timer) bool {
 	s := &m.states[t.node]
-	if !s.wake.Equal(t.at) {
+	if s.more == nil || !s.more.wake.Equal(t.at) {
 		return true
 	}
 	if s.phase == ended {
