@@ -27,6 +27,8 @@ type Action struct {
 	clock   string
 	refused bool
 	reason  string // part of why it is refused
+	stage   string // to which something happens; empty if nothing does
+	metric  string // that is something from then on; empty if none is
 }
 
 // A moment is when something happens that others wait for.

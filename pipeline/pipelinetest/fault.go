@@ -23,8 +23,9 @@ func Crash(down time.Duration) Action {
 // on, for the bakes that watch it.
 func Measure(run, metric string, value float64) Action {
 	return Action{
-		text: lineMeasure.say(metric, value, run),
-		from: moment{what: begins, run: run},
+		text:   lineMeasure.say(metric, value, run),
+		from:   moment{what: begins, run: run},
+		metric: metric,
 		do: func(b *bench) error {
 			b.measure(run, metric, value)
 			b.book.note(Line{Run: run, Text: fmt.Sprintf("%s is %g", metric, value)})
@@ -106,7 +107,7 @@ type work func() (stage.Output, error)
 type fault func(l *life, ctx context.Context, do work) (stage.Output, error)
 
 func (s Stage) fault(text, why string, f fault) Action {
-	a := Action{text: text, why: why}
+	a := Action{text: text, why: why, stage: s.Name}
 	a.do = func(b *bench) error {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -93,7 +93,8 @@ import (
 //
 // What is to be refused ends with "; refused: WHY". A name with spaces or marks
 // in it, or that is a word of the forms, stands in quotes, as in Go; so does a
-// text for people that begins with a quote.
+// text for people that begins with a quote. A stage, step or metric that the
+// pipelines do not have is a mistake, and the name that may be meant is said.
 func Scenarios(t *testing.T, glob string, update bool, base Story) {
 	t.Helper()
 	files, err := filepath.Glob(glob)

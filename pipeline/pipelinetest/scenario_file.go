@@ -21,6 +21,7 @@ type scenario struct {
 	story  Story
 	titled bool
 	groups map[string][]string // by person
+	metric map[string]string   // the line that says what one is
 }
 
 // readScenario reads a file, with what it does not say from base.
@@ -41,7 +42,7 @@ var happened = regexp.MustCompile(`^(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d\d:\d\d:\d\d
 // parseScenario parses the text of a file. It reports all mistakes, each with
 // its line.
 func parseScenario(file, text string, base Story) (*scenario, error) {
-	sc := &scenario{file: file, text: strings.ReplaceAll(text, "\r\n", "\n"), story: base, groups: map[string][]string{}}
+	sc := &scenario{file: file, text: strings.ReplaceAll(text, "\r\n", "\n"), story: base, groups: map[string][]string{}, metric: map[string]string{}}
 	var errs []error
 	if base.Script != nil || base.Platform != nil {
 		errs = append(errs, errors.New("scenarios with a Script or a Platform; want none, for each scenario has its own"))
@@ -52,6 +53,12 @@ func parseScenario(file, text string, base Story) (*scenario, error) {
 		place := fmt.Sprintf("%s:%d", file, i+1)
 		if err := sc.add(line, place); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %s: %w", place, line, err))
+		}
+	}
+	known := vocabularyOf(sc.story.Pipelines)
+	for _, name := range sorted(sc.metric) {
+		if err := known.metric(name); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", sc.metric[name], err))
 		}
 	}
 	if len(sc.story.Script) == 0 && len(errs) == 0 {
@@ -85,7 +92,7 @@ func (sc *scenario) add(line, place string) error {
 		sc.story.Script = append(sc.story.Script, a)
 		return err
 	case sc.story.Script == nil:
-		return sc.set(line)
+		return sc.set(line, place)
 	case !happened.MatchString(line):
 		return fmt.Errorf("want a line of the script, which begins with %q, or one that tells what happened", prompt)
 	}
@@ -116,7 +123,7 @@ func (sc *scenario) tell(t Timeline) string {
 }
 
 // set takes in a line that stands before the script.
-func (sc *scenario) set(line string) error {
+func (sc *scenario) set(line, place string) error {
 	s, err := scan(line)
 	if err != nil {
 		return err
@@ -153,6 +160,7 @@ func (sc *scenario) set(line string) error {
 		}
 	case setMetric:
 		sc.story.Metrics[a.name(0)] = a.number(1)
+		sc.metric[a.name(0)] = place + ": " + line
 	}
 	return errors.Join(a.errs...)
 }

@@ -84,6 +84,8 @@ func TestScenariosThatAreWrong(t *testing.T) {
 		{"no JSON", in(`"two fixes"`, "two fixes"), `story.txt:8: build gives notes: two fixes: two fixes: want JSON such as 4711 or "two fixes"`},
 		{"nothing given", in(`: "two fixes"`, ""), `want just "STAGE gives VALUE: JSON"`},
 		{"an open quote", in("build takes", `"build takes`), "story.txt:7: "},
+		{"a metric that is misspelt", in("build takes 12m", `"eror rate" is 0.5`), `story.txt:7: "eror rate" is 0.5: "eror rate" is no metric that a bake watches; did you mean "error rate"?`},
+		{"a metric of another pipeline", strings.Replace(in("build takes 12m", `"error rate" is 0.5`), "is shop", "is wide", 1), `story.txt:7: "error rate" is 0.5: "error rate" is no metric that a bake watches`},
 		{"a line of the script that is wrong", short + "> ann approves\n", "story.txt:11: > ann approves: want a form such as\n\tPERSON approves RUN GATE\n"},
 		{"a line of the script that is none", short + "ann cancels r1\n", `story.txt:11: ann cancels r1: want a line of the script, which begins with ">", or one that tells what happened`},
 	} {

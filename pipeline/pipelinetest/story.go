@@ -26,7 +26,7 @@ type Story struct {
 	Stubs    map[string]Stub      // by name of stage; without "[item]" for a stage in a ForEach, unless it is about one item
 	Real     []string             // names of stages of which the hook itself is called
 	Gates    map[string]gate.Gate // asked instead: by name of gate, or of an environment, for all of whose Gates it stands
-	Metrics  map[string]float64   // what bakes measure, by name of metric; one that is not listed is looked up in Platform
+	Metrics  map[string]float64   // what bakes measure, by name of metric; one that is not listed is looked up in Platform, one that no bake watches is ignored
 	Platform *stagetest.Platform  // where rollouts go to; nil means a new one
 
 	Coverage *Coverage // notes what the story sees; nil means that nobody does
@@ -110,34 +110,25 @@ func (s *Story) begin() time.Time {
 func (s *Story) check() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	stages, gates := map[string]bool{}, map[string]bool{}
 	for _, p := range s.Pipelines {
 		if err := p.Validate(); err != nil {
 			errs = append(errs, err)
 		}
-		for _, step := range p.All() {
-			switch step := step.(type) {
-			case pipeline.Stage:
-				stages[step.Name] = true
-				gates[step.Environment.Name] = true
-			case pipeline.Gate:
-				gates[step.Name] = true
-			}
-		}
 	}
+	known := vocabularyOf(s.Pipelines)
 	for _, name := range sorted(s.Stubs) {
-		if !stages[base(name)] {
-			refuse("a Stub for %q, which is no stage", name)
+		if err := known.stage(name); err != nil {
+			refuse("Stubs: %w", err)
 		}
 	}
 	for _, name := range s.Real {
-		if !stages[base(name)] {
-			refuse("%q is to be Real, and is no stage", name)
+		if err := known.stage(name); err != nil {
+			refuse("Real: %w", err)
 		}
 	}
 	for _, name := range sorted(s.Gates) {
-		if !gates[name] || name == "" {
-			refuse("a gate for %q, which is neither a gate nor an environment", name)
+		if err := known.guard(name); err != nil {
+			refuse("Gates: %w", err)
 		}
 	}
 	if len(s.Pipelines) == 0 {
@@ -150,8 +141,10 @@ func (s *Story) check() error {
 		refuse("Lasts is %v; want a time, or 0 for two weeks", s.Lasts)
 	}
 	for i := range s.Script {
-		if _, _, err := s.Script[i].fixed(s.begin()); err != nil {
-			refuse("%s, %v: %w", s.Script[i].where(i+1), &s.Script[i], err)
+		a := &s.Script[i]
+		_, _, err := a.fixed(s.begin())
+		if err = errors.Join(err, known.action(a)); err != nil {
+			refuse("%s, %v: %w", a.where(i+1), a, err)
 		}
 	}
 	return errors.Join(errs...)

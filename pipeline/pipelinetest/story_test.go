@@ -1,6 +1,7 @@
 package pipelinetest_test
 
 import (
+	"context"
 	"flag"
 	"strings"
 	"testing"
@@ -9,10 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/penstock/penstock/gate"
-
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/pipelinetest"
 	"github.com/penstock/penstock/stage"
+	"github.com/penstock/penstock/stage/bake"
+	"github.com/penstock/penstock/stage/stagetest"
 )
 
 var update = flag.Bool("update", false, "rewrite the stories in testdata")
@@ -155,9 +157,9 @@ func TestStoriesThatAreWrong(t *testing.T) {
 		{"a pipeline with a mistake", func(s *pipelinetest.Story) { s.Pipelines[0].Steps = nil }, `pipeline "shop"`},
 		{"a time before there is any", func(s *pipelinetest.Story) { s.Begin = time.Unix(0, 0) }, "when virtual time begins"},
 		{"a length below nothing", func(s *pipelinetest.Story) { s.Lasts = -1 }, "Lasts is -1ns; want a time"},
-		{"a stub for nothing", func(s *pipelinetest.Story) { s.Stubs = map[string]pipelinetest.Stub{"biuld": {}} }, `a Stub for "biuld", which is no stage`},
-		{"nothing is real", func(s *pipelinetest.Story) { s.Real = []string{"biuld"} }, `"biuld" is to be Real, and is no stage`},
-		{"a gate for nothing", func(s *pipelinetest.Story) { s.Gates = map[string]gate.Gate{"nowhere": nil} }, `a gate for "nowhere", which is neither a gate nor an environment`},
+		{"a stub for nothing", func(s *pipelinetest.Story) { s.Stubs = map[string]pipelinetest.Stub{"biuld": {}} }, `Stubs: "biuld" is no stage; did you mean "build"?`},
+		{"nothing is real", func(s *pipelinetest.Story) { s.Real = []string{"biuld"} }, `Real: "biuld" is no stage; did you mean "build"?`},
+		{"a gate for nothing", func(s *pipelinetest.Story) { s.Gates = map[string]gate.Gate{"nowhere": nil} }, `Gates: "nowhere" is no gate and no environment; there is "production", "release", "staging"`},
 		{"an action that is none", script(pipelinetest.Action{}), "line 1 of the script, , when the story begins: an Action that does nothing"},
 		{"a time that is none", script(start.At("Tuesday")), `at "Tuesday"; want a form such as "14:20", "Tue 14:20" or "2026-03-12 14:20"`},
 		{"a time that is past", script(start.At("2026-03-01 09:00")), "which is before the story begins"},
@@ -169,6 +171,11 @@ func TestStoriesThatAreWrong(t *testing.T) {
 		{"one refused for another reason", script(start, bob.Overrides("r1", "", "release").Refused("frozen")), `want a reason with "frozen"`},
 		{"one that never comes", script(start, ann.Approves("r2", "release").After(90*time.Minute)), "line 2 of the script never came: ann approves r2 release, 1h 30m after r2 release is reached"},
 		{"a fault that never comes", script(start, pipelinetest.Stage{Run: "r1", Name: "canary"}.Errors(2, "down")), "stage canary of r1 was called too seldom for 2 of the faults"},
+		{"a fault of a stage that is misspelt", script(start, pipelinetest.Stage{Run: "r1", Name: "canray"}.Fails("no")), `line 2 of the script, r1 canray fails, when the story begins: no: "canray" is no stage; did you mean "canary"?`},
+		{"a fault of what is no stage", script(start, pipelinetest.Stage{Run: "r1", Name: "release"}.Hangs()), `"release" is no stage`},
+		{"a metric that is misspelt", script(start, pipelinetest.Measure("r1", "eror rate", 1)), `line 2 of the script, "eror rate" is 1 for r1, when r1 begins: "eror rate" is no metric that a bake watches; did you mean "error rate"?`},
+		{"a vote for a gate that is misspelt", script(start, ann.Approves("r1", "relaese")), `line 2 of the script, ann approves r1 relaese, when r1 relaese is reached: "relaese" is no step; did you mean "release"?`},
+		{"what comes after a step that is misspelt", script(start, pipelinetest.Crash(0).WhenEnded("r1", "biuld")), `"biuld" is no step; did you mean "build"?`},
 		{"a round of no step", script(start.Round(2)), "Round of an Action that waits for no step"},
 		{"no errors at all", script(pipelinetest.Stage{Run: "r1", Name: "canary"}.Errors(0, "down")), "0 errors; want 1 or more"},
 	} {
@@ -179,6 +186,28 @@ func TestStoriesThatAreWrong(t *testing.T) {
 				t.Errorf("Run reports %s\nwant %s", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestStoriesOfItems(t *testing.T) {
+	eu := func(context.Context, pipeline.Facts) ([]string, error) { return []string{"eu"}, nil }
+	each := pipeline.ForEach{Name: "regions", Items: eu, Body: func(item string) pipeline.Step {
+		return pipeline.Sequence{
+			pipeline.Stage{Name: "deploy-" + item, Run: stage.Func(nothing)},
+			pipeline.Stage{Name: "bake", Run: bake.Watch{For: time.Hour, Metrics: []bake.Metric{{Name: "errors in " + item, Source: new(stagetest.Platform).Source("errors"), Want: bake.AtMost(0.01)}}}},
+		}
+	}}
+	s := pipelinetest.Story{Pipelines: []pipeline.Pipeline{{Name: "wide", Steps: pipeline.Sequence{each}}}, Script: []pipelinetest.Action{
+		pipelinetest.Start("wide", pipeline.Trigger{Key: "r1"}),
+		pipelinetest.Stage{Run: "r1", Name: "deploy-eu[eu]"}.Fails("no"),
+		pipelinetest.Measure("r1", "errors in eu", 1),
+	}}
+	if got := tell(t, s); strings.Contains(got, "is no ") {
+		t.Errorf("Run reports %s\nwant the names that things have for an item understood", got)
+	}
+	s.Script = append(s.Script, pipelinetest.Stage{Run: "r1", Name: "delpoy-eu[eu]"}.Fails("no"))
+	if got, want := tell(t, s), `"delpoy-eu[eu]" is no stage; did you mean "deploy-item"?`; !strings.Contains(got, want) {
+		t.Errorf("Run reports %s\nwant %s", got, want)
 	}
 }
 
