@@ -16,9 +16,10 @@ func (e *brokenError) Unwrap() error { return e.err }
 
 // broken marks an error that the Store returned, unless it is of one journal.
 func broken(err error) error {
-	switch {
-	case err == nil, errors.Is(err, journal.ErrConflict), errors.Is(err, journal.ErrCorrupt), errors.Is(err, journal.ErrUnknown):
-		return err
+	for _, one := range []error{nil, journal.ErrConflict, journal.ErrCorrupt, journal.ErrUnknown, journal.ErrArchived} {
+		if errors.Is(err, one) {
+			return err
+		}
 	}
 	return &brokenError{err}
 }
@@ -41,6 +42,9 @@ func (s *server) suffer(run string, err error) {
 	if b := (*brokenError)(nil); errors.As(err, &b) {
 		s.fail(b.err)
 		return
+	}
+	if errors.Is(err, journal.ErrArchived) {
+		return // it has ended
 	}
 	s.log.Error("a run is left alone, for its journal cannot be gone on with", "run", run, "error", err)
 }

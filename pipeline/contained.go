@@ -51,6 +51,13 @@ func (l containedLeaser) Alive(ctx context.Context, owner string, now time.Time)
 	return l.Leaser.Alive(ctx, owner, now)
 }
 
+type containedArchiver struct{ journal.Archiver }
+
+func (a containedArchiver) Archive(ctx context.Context, name string, length int, e journal.Event) (err error) {
+	defer recovered(&err)
+	return a.Archiver.Archive(ctx, name, length, e)
+}
+
 type containedWatcher struct{ journal.Watcher }
 
 func (w containedWatcher) Changes(ctx context.Context, after int64) (names []string, mark int64, err error) {

@@ -71,6 +71,9 @@ func (d *definition) began(t Trigger, now time.Time, seed uint64) journal.Event 
 // same pipeline.
 func (x *Executor) sameRun(ctx context.Context, id, pipeline string) error {
 	r, err := x.Run(ctx, id)
+	if a := (*journal.ArchivedError)(nil); errors.As(err, &a) {
+		r.Pipeline, err = a.Pipeline, nil
+	}
 	if err == nil && r.Pipeline != pipeline {
 		err = refused("run %q was started before, of pipeline %q", id, r.Pipeline)
 	}

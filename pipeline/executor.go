@@ -263,11 +263,11 @@ func (x *Executor) Run(ctx context.Context, id string) (Run, error) {
 type Query struct {
 	Pipeline string // only those of this pipeline; empty means of all
 	Open     bool   // only those that have not ended
-	After    string // only those that were started before this run; empty means from the newest on
+	After    string // only those that were started before this run, which may be archived; empty means from the newest on
 	Limit    int    // at most so many, and no more than 10,000; 0 means 100
 }
 
-// Runs returns runs, newest first. A run of which the journal cannot be read
+// Runs returns runs, newest first, but for those that are archived. A run of which the journal cannot be read
 // is left out; all errors are returned beside the others.
 func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 	if err := x.init(); err != nil {
@@ -289,6 +289,9 @@ func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 				continue
 			}
 			r, err := x.Run(ctx, name)
+			if errors.Is(err, journal.ErrArchived) { // since it was listed
+				continue
+			}
 			if err != nil {
 				errs = append(errs, err)
 				continue
