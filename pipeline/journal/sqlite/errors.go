@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	lib "modernc.org/sqlite/lib"
 
@@ -27,7 +29,18 @@ func explain(err error) error {
 }
 
 // damaged reports whether SQLite says that what it read is not a database.
-func damaged(err error) bool {
-	c := code(err)
-	return c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB
+func damaged(err error) bool { return damage(code(err)) }
+
+func damage(code int) bool { return code == lib.SQLITE_CORRUPT || code == lib.SQLITE_NOTADB }
+
+// unread returns an error if what SQLite's check of integrity says is that it could
+// not read a page. It says so as if that were damage.
+func unread(says string) error {
+	for line := range strings.SplitSeq(says, "\n") {
+		_, code, _ := strings.Cut(line, "unable to get the page. error code=")
+		if n, err := strconv.Atoi(code); err == nil && !damage(n&0xff) {
+			return fmt.Errorf("the disk failed: %s", line)
+		}
+	}
+	return nil
 }

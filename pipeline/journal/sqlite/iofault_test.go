@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/penstock/penstock/pipeline/journal"
 )
 
 var iofaults = flag.Int("iofaults", 0, "how many operations TestEveryOperationFails fails at least; -1 means each in each way; 0 means 300, or 100 with -short")
@@ -44,11 +46,41 @@ func TestEveryOperationFails(t *testing.T) {
 	}
 }
 
+// A page that the disk does not give now is none that is damaged: Verify could not
+// look, whatever it is that fails.
+func TestVerifyTellsAFailingDiskFromDamage(t *testing.T) {
+	l := newLane(t)
+	s := &series{from: makeOrigins(t)["open"]}
+	failed := 0
+	for n := 1; ; n++ {
+		u := l.user(t, s, nil)
+		store := u.open()
+		f := &fault{at: n}
+		l.faulty.drive.fault = f
+		_, err := store.Verify(t.Context())
+		l.faulty.drive.fault = nil
+		u.leave()
+		if f.hit == "" {
+			break
+		}
+		if err != nil {
+			failed++
+		}
+		if errors.Is(err, journal.ErrCorrupt) {
+			t.Errorf("Verify when operation %d, %s, fails = %v; want an error that is not ErrCorrupt", n, f.hit, err)
+		}
+	}
+	if failed < 10 {
+		t.Errorf("%d operations had Verify fail; want 10 or more", failed)
+	}
+}
+
 // A campaign fails operation after operation of each workload.
 type campaign struct {
 	t      *testing.T
 	series []*series
 	want   int
+	all    int // faults that there are, about
 
 	mu       sync.Mutex
 	did      map[string]int // by operation and way
@@ -63,7 +95,8 @@ type series struct {
 	from    origin
 	witness bool
 	sticky  bool
-	stride  int64
+	length  int // operations, about
+	before  int // those of the series before it
 	next    atomic.Int64
 }
 
@@ -77,26 +110,26 @@ func newCampaign(t *testing.T) *campaign {
 	}
 	origins := makeOrigins(t)
 	l := newLane(t)
-	operations := int64(0)
+	before := 0
 	for _, w := range workloads {
 		for _, witness := range []bool{false, true} {
 			f := &fault{at: never, witness: witness}
 			c.try(l, &series{workload: w, from: origins[w.from]}, f)
-			operations += 2 * int64(f.calls)
+			c.all += 2 * f.could
 			for _, sticky := range []bool{false, true} {
-				c.series = append(c.series, &series{workload: w, from: origins[w.from], witness: witness, sticky: sticky})
+				c.series = append(c.series, &series{workload: w, from: origins[w.from], witness: witness, sticky: sticky, length: f.calls, before: before})
+				before += f.calls
 			}
 		}
 	}
-	// Each has two ways or more.
-	for i, s := range c.series {
-		s.stride = 1
-		if c.want > 0 {
-			s.stride = max(1, 2*operations/int64(c.want))
-		}
-		s.next.Store(int64(i)%s.stride + 1 - s.stride)
-	}
 	return c
+}
+
+// picks reports whether an operation is among those that fail, which are spread
+// evenly. What is after the last is, to see that it is.
+func (c *campaign) picks(s *series, at int) bool {
+	share := func(n int) int { return (s.before + n) * c.want * 11 / (10 * c.all) } // a tenth more
+	return c.want < 0 || at > s.length || share(at) > share(at-1) || c.want > c.all
 }
 
 const never = 1 << 30
@@ -106,7 +139,10 @@ const never = 1 << 30
 func (c *campaign) run(l *lane) {
 	for _, s := range c.series {
 		for more := true; more; {
-			at := int(s.next.Add(s.stride))
+			at := int(s.next.Add(1))
+			if !c.picks(s, at) {
+				continue
+			}
 			for k := 0; ; k++ {
 				f := &fault{at: at, way: k, witness: s.witness, sticky: s.sticky}
 				c.try(l, s, f)
@@ -196,6 +232,10 @@ func (l *lane) durable(t *testing.T) image {
 		im["s.db-journal"] = b
 	}
 	for name, b := range im {
+		if l.faulty.drive.unnamed[filepath.Join(l.dir, name)] {
+			delete(im, name)
+			continue
+		}
 		f := &memory{b}
 		if err := l.faulty.drive.lose(filepath.Join(l.dir, name), f); err != nil {
 			t.Error(err)

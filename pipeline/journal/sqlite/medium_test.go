@@ -2,7 +2,9 @@ package sqlite
 
 import (
 	"io"
+	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -82,6 +84,7 @@ type fault struct {
 
 	mu      sync.Mutex
 	calls   int
+	could   int  // in how many ways they could have failed
 	hit     op   // that failed first
 	first   *way // how; nil if it has no such way, and nothing fails
 	strikes int  // how often any operation failed
@@ -99,6 +102,7 @@ func (f *fault) strike(o op) *way {
 		if f.witness != strings.HasPrefix(string(o), "witness") {
 			return nil
 		}
+		f.could += len(all)
 		if f.calls++; f.calls < f.at {
 			return nil
 		}
@@ -123,11 +127,23 @@ func (f *fault) strike(o op) *way {
 	return w
 }
 
-// A medium knows what a loss of power would leave of files. It takes it that
-// nothing reaches the disk before it is synced, and that names of files do at once.
+// how returns in which way an operation failed first, nil if none did.
+func (f *fault) how() *way {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.first
+}
+
+// A medium knows what a loss of power would leave of files: nothing reaches the
+// disk before it is synced, nor does the name of a new log of the witness before
+// its directory is. SQLite syncs directories by itself, and out of sight.
 type medium struct {
 	mu      sync.Mutex
 	pending map[string][]change // that were not synced yet, by path
+	unnamed map[string]bool     // files that are new in their directories
 }
 
 // A change has what a file was before it.
@@ -165,13 +181,17 @@ func (m *medium) changes(path string, f raw, from, n int64) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.pending[path] = append(m.pending[path], c)
+	if size == 0 && strings.HasSuffix(path, logSuffix) {
+		m.unnamed[path] = true
+	}
 	return nil
 }
 
-// settle forgets the changes of a file, and returns them.
+// settle forgets the changes of a file or a directory, and returns them.
 func (m *medium) settle(path string) []change {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	maps.DeleteFunc(m.unnamed, func(name string, _ bool) bool { return filepath.Dir(name) == path })
 	c := m.pending[path]
 	delete(m.pending, path)
 	return c
@@ -204,7 +224,9 @@ type drive struct {
 	*fault
 }
 
-func newDrive(f *fault) drive { return drive{&medium{pending: map[string][]change{}}, f} }
+func newDrive(f *fault) drive {
+	return drive{&medium{pending: map[string][]change{}, unnamed: map[string]bool{}}, f}
+}
 
 // does has an operation done that changes no file, and returns its code.
 func (d drive) does(o op, do func() int32) int32 {

@@ -50,8 +50,12 @@ func (u *user) told(s *Store, call string, err error) bool {
 	if errors.Is(err, journal.ErrConflict) && len(u.maybe) > 0 {
 		return false // what was unknown turns out to be there
 	}
-	for _, not := range []error{journal.ErrCorrupt, journal.ErrRolledBack, journal.ErrConflict, journal.ErrInput, journal.ErrUnknown} {
-		if errors.Is(err, not) && !(u.fault.first != nil && u.fault.first.harm && not == journal.ErrCorrupt) {
+	never := []error{journal.ErrConflict, journal.ErrInput, journal.ErrUnknown}
+	if w := u.fault.how(); w == nil || !w.harm {
+		never = append(never, journal.ErrCorrupt)
+	}
+	for _, not := range never {
+		if errors.Is(err, not) {
 			u.problem("%s = %v; want no %v, for the disk failed", call, err, not)
 		}
 	}

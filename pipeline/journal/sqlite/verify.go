@@ -124,10 +124,14 @@ func (v *verifier) unreadable(err error) error {
 // pages has SQLite look at the structure of the file.
 func (v *verifier) pages() error {
 	return v.c.query(func(row []driver.Value) error {
-		if text, _ := row[0].(string); text != "ok" {
-			return v.found(&journal.Damage{Event: -1, Where: v.store.path, Want: "sound pages and indexes", Got: text})
+		text, _ := row[0].(string)
+		if text == "ok" {
+			return v.ctx.Err()
 		}
-		return v.ctx.Err()
+		if err := unread(text); err != nil {
+			return err
+		}
+		return v.found(&journal.Damage{Event: -1, Where: v.store.path, Want: "sound pages and indexes", Got: text})
 	}, fmt.Sprintf("pragma integrity_check(%d)", most))
 }
 
