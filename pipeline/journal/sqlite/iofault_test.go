@@ -75,6 +75,39 @@ func TestVerifyTellsAFailingDiskFromDamage(t *testing.T) {
 	}
 }
 
+// I8: what a store wrote in the witness and could not sync is synced by the next
+// one, before that goes on: whatever of its own fails then, a loss of power leaves
+// no more than one commit in one place alone.
+func TestWhatAnotherCouldNotSyncIsSynced(t *testing.T) {
+	l := newLane(t)
+	s := &series{workload: workload{limit: 600}, from: makeOrigins(t)["closed"]}
+	tries := 0
+	for first, again := 1, true; again; first++ {
+		for second, more := 1, true; more; second++ {
+			u := l.user(t, s, nil)
+			u.fault = &fault{at: first, witness: true}
+			other := &fault{at: second, witness: true}
+			one, two := u.open(), u.open()
+			one.witness.disk = *drive{l.sound.drive.medium, u.fault}.disk("")
+			two.witness.disk = *drive{l.sound.drive.medium, other}.disk("")
+			u.appends(one, 10, "a")
+			u.appends(one, 10, "a")
+			u.appends(two, 10, "a", "b")
+			u.appends(two, 10, "a", "b")
+			lost := l.durable(t)
+			u.leave()
+			l.put(t, lost)
+			u.audit("after the power went", u.path, l.sound.disk())
+			for _, p := range u.problems {
+				t.Errorf("operation %d of one fails (%s), and %d of the next (%s): %s", first, u.fault.hit, second, other.hit, p)
+			}
+			again, more = u.fault.hit != "", other.hit != ""
+			tries++
+		}
+	}
+	t.Logf("%d tries", tries)
+}
+
 // A campaign fails operation after operation of each workload.
 type campaign struct {
 	t      *testing.T

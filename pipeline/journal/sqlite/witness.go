@@ -139,6 +139,9 @@ func (w *witness) load(have tip) (begins tip, entries []entry, err error) {
 	if err != nil {
 		return tip{}, nil, err
 	}
+	if err := w.syncDir(w.dir); err != nil { // as take does with its lines
+		return tip{}, nil, err
+	}
 	b, err := readLog(last)
 	if err != nil {
 		return tip{}, nil, err
@@ -255,6 +258,9 @@ func (w *witness) catchUp() (entries []entry, err error) {
 		}
 		w.log.Close()
 		w.log, w.size, w.full = next, 0, false
+		if err := w.syncDir(w.dir); err != nil { // as take does with its lines
+			return nil, err
+		}
 	}
 }
 
@@ -294,6 +300,10 @@ func (w *witness) take(b []byte) (entries []entry, err error) {
 		w.tip, w.size, w.full, w.signed = l.tip, w.size+l.whole, l.full, max(w.signed, l.signed)
 		if l.whole > 0 {
 			w.before, w.last = l.before, l.last
+			// Who wrote it may have died before it was synced.
+			if err := w.disk.sync(w.log); err != nil {
+				return nil, fmt.Errorf("witness: %w", err)
+			}
 		}
 		if l.whole < int64(len(b)) {
 			if err := w.setAside(b[l.whole:]); err != nil {
