@@ -74,6 +74,23 @@ var roles = map[string]func(path, name string) error{
 		}
 	},
 
+	// commits makes a few commits, with a new log for each few of them.
+	"commits": func(path, name string) error {
+		s, err := Open(context.Background(), path)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		shortLogs(s)
+		for i := range 6 {
+			if err := s.Append(context.Background(), batch(name, i, note("x"))); err != nil {
+				return err
+			}
+			fmt.Println("acknowledged", i)
+		}
+		return nil
+	},
+
 	// lease holds a lease for an hour.
 	"lease": func(path, name string) error {
 		s, err := Open(context.Background(), path)
