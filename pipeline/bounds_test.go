@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/gate"
+	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/stage"
 )
@@ -111,4 +113,23 @@ func TestAQueryWithoutALimit(t *testing.T) { // I21
 	if runs, err := x.Runs(t.Context(), pipeline.Query{Limit: math.MaxInt}); err != nil || len(runs) != 1 {
 		t.Errorf("Runs = %v, %v; want the run there is", runs, err)
 	}
+}
+
+// One person cannot fill the journal of a run with votes, and the others go on (I21).
+func TestVotesOfOnePersonHaveABound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := executor(pipeline.Gate{Name: "release", Require: approval.Quorum{Need: 2, Anyone: true}})
+		serve(t, x)
+		id := start(t, x, "r0")
+		pass(time.Minute)
+		for range 100 {
+			vote(t, x, id, "release", "ann")
+		}
+		if err := x.Vote(t.Context(), id, "release", ballot(t, x, id, "release", "ann")); !errors.Is(err, pipeline.ErrRefused) {
+			t.Errorf("the 101st vote of ann = %v; want ErrRefused", err)
+		}
+		vote(t, x, id, "release", "ben")
+		pass(time.Minute)
+		wantRun(t, x, id, pipeline.Succeeded)
+	})
 }

@@ -166,7 +166,9 @@ func require(n *machine.Node) gate.Gate {
 // recorded once.
 //
 // A vote that cannot count is refused: on a gate that was not reached or has
-// ended, on another subject, or by a person who is not eligible.
+// ended, on another subject, or by a person who is not eligible. So is the 101st of
+// one person on one gate in one round, and whatever people do to a run that is
+// recorded ten thousand times already, but for the first Cancel.
 func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) error {
 	switch {
 	case v.By == "":
@@ -213,7 +215,8 @@ func (x *Executor) Vote(ctx context.Context, run, gateName string, v gate.Vote) 
 		if m.Request(i, now).Subject != v.Subject {
 			return nil, another
 		}
-		return []journal.Event{{Kind: journal.Voted, Step: gateName, By: v.By, Data: &v}}, nil
+		events := []journal.Event{{Kind: journal.Voted, Step: gateName, By: v.By, Data: &v}}
+		return events, m.CanSay(events)
 	})
 }
 
@@ -300,7 +303,7 @@ func (x *Executor) person(ctx context.Context, run, by, reason string, f func(m 
 		for i := range events {
 			events[i].By = by
 		}
-		return events, err
+		return events, errors.Join(err, m.CanSay(events))
 	})
 }
 

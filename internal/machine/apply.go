@@ -23,6 +23,9 @@ func (m *Machine) Apply(e *journal.Event) error {
 		return fmt.Errorf("run %s: event %d, %s %q: %w", m.Run, m.Length, e.Kind, e.Step, err)
 	}
 	m.Length++
+	if said(e.Kind) {
+		m.said++
+	}
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (m *Machine) adopt(p *Program, t time.Time) *Machine {
 	to.Owner, to.Epoch, to.Status = m.Owner, m.Epoch, m.Status
 	to.Artifacts, to.Values = maps.Clone(m.Artifacts), maps.Clone(m.Values)
 	to.overridden, to.votes, to.redone = slices.Clone(m.overridden), maps.Clone(m.votes), slices.Clone(m.redone)
-	to.Closed = m.Closed
+	to.Closed, to.said = m.Closed, m.said
 	to.latest, to.behind = m.latest, m.behind
 	to.turn(t)
 	to.carried, to.used = make(map[string]carried, len(m.names)), map[int32]bool{}

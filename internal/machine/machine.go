@@ -62,6 +62,7 @@ type Machine struct {
 	redone     []redo
 	overridden []Override
 	votes      map[string]bool // IDs of votes recorded
+	said       int             // events that people had recorded; see CanSay
 
 	base  artifact.Digest // of the input of a stage that is given nothing but the params
 	made  int32           // node of the event that was made last
@@ -131,7 +132,7 @@ type state struct {
 type more struct {
 	waits     string // journal.Wait.For
 	recheck   time.Time
-	wake      time.Time // when to look again though nothing is recorded
+	wake      time.Time       // when to look again though nothing is recorded
 	state     json.RawMessage // of a stage that asked to be called again
 	votes     []gate.Vote
 	subject   artifact.Digest
