@@ -49,7 +49,7 @@ func (s *Store) commit(ctx context.Context, do func(c *conn) (refused, failed er
 		case lead = <-w.turn:
 		case <-ctx.Done():
 			if s.leave(w) {
-				return ctx.Err()
+				return fmt.Errorf("waiting for those that write before: %w", ctx.Err())
 			}
 			lead = <-w.turn
 		}

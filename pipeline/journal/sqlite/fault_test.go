@@ -200,6 +200,9 @@ func TestAppendsThatGiveUpWaiting(t *testing.T) {
 		if i%2 == 1 {
 			want, length = context.Canceled, 0
 		}
+		if want != nil && !strings.Contains(fmt.Sprint(err), ": waiting for ") {
+			t.Errorf("append %d = %v; want it to say what it waited for", i, err)
+		}
 		if events, _ := s.Events(t.Context(), fmt.Sprint(i), 0); !errors.Is(err, want) || len(events) != length {
 			t.Errorf("append %d = %v, and its journal has %d events; want %v and %d", i, err, len(events), want, length)
 		}
