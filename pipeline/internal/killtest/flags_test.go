@@ -14,6 +14,7 @@ var (
 	crashes = flag.Int("crashes", 2000, "single crashes that TestKillAnywhere makes, at the least")
 	pairs   = flag.Int("pairs", 2000, "pairs of crashes that TestKillAnywhere makes, at the least")
 	kills   = flag.Int("kills", 100, "how often TestKill9 kills a process")
+	stops   = flag.Int("stops", 6, "how often TestStopped stops a process")
 	soak    = flag.Duration("soak", 3*time.Second, "how long TestSoak keeps an executor busy")
 	seed    = flag.Uint64("seed", 0, "of what is drawn; 0 means that plots are those of CI, and signals come at new moments each time")
 )

@@ -71,12 +71,15 @@ func killAll(t *testing.T, calm story, want int, chance uint64) {
 	if err := errors.Join(append(errs[:], c.store.Close())...); err != nil {
 		t.Fatal(err)
 	}
-	hidden := c.judge(t, dir, calm)
+	hidden, lates := c.judge(t, calm)
 	served := tolls[0].plus(tolls[1])
 	all := served.plus(tolls[2]).plus(tolls[3])
 	t.Logf("%d kills in %v: of executors %d, %d of them in a hook, and %d shutdowns; of a program to vote with %d, %d of them right after a vote; of one that looks on %d",
 		all.killed, time.Since(begun).Round(time.Second), served.killed, served.noted, served.ended, tolls[2].killed, tolls[2].noted, tolls[3].killed)
 	t.Logf("%d runs and %d votes were acknowledged, and all are there; the outcome of %d calls was hidden", len(c.runs), len(c.told.votes), hidden)
+	if lates > 0 {
+		t.Errorf("%d calls came after another executor had taken the run; want none, for nobody was paused", lates)
+	}
 	if all.killed < want {
 		t.Errorf("%d kills; want %d", all.killed, want)
 	}
@@ -211,15 +214,16 @@ func (c *crowd) work(ctx context.Context, enough func() bool, ended <-chan struc
 }
 
 // judge opens the file anew and holds each run against one that was not
-// disturbed. It returns of how many calls a kill hid the outcome.
-func (c *crowd) judge(t *testing.T, dir string, calm story) (hidden int) {
+// disturbed. It returns of how many calls the outcome was hidden, and how many
+// came late.
+func (c *crowd) judge(t *testing.T, calm story) (hidden, lates int) {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(dir, "store"))
+	store, err := sqlite.Open(t.Context(), filepath.Join(c.dir, "store"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	ledger := files{dir}
+	ledger := files{c.dir}
 	x := &pipeline.Executor{Pipelines: c.x.Pipelines, Store: store}
 	for _, id := range c.runs {
 		r, err := x.Run(t.Context(), id)
@@ -232,10 +236,11 @@ func (c *crowd) judge(t *testing.T, dir string, calm story) (hidden int) {
 			t.Errorf("run %s (%s %s): %v; it does not end as undisturbed (-want +got):\n%s", id, r.For, r.Reason, err, diff)
 		}
 		n, err := meant(store, ledger, id)
-		if err := errors.Join(err, blame(ledger, id), counted(store, id, c.told.votes), rising(store, id)); err != nil {
+		m, err2 := late(ledger, id)
+		if err := errors.Join(err, err2, blame(ledger, id), counted(store, id, c.told.votes), rising(store, id)); err != nil {
 			t.Error(err)
 		}
-		hidden += n
+		hidden, lates = hidden+n, lates+m
 	}
 	for _, name := range []string{"staging", "production"} {
 		e, err := x.Environment(t.Context(), name)
@@ -250,7 +255,7 @@ func (c *crowd) judge(t *testing.T, dir string, calm story) (hidden int) {
 			t.Errorf("%s has %v live; want that of the last run there, %s", name, e.Live, last.Run)
 		}
 	}
-	return hidden
+	return hidden, lates
 }
 
 // meant reports whether each call of a hook that took place was intended (I4).

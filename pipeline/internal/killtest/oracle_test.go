@@ -49,8 +49,9 @@ func outcomeOf(r pipeline.Run, ledger ledger) (outcome, error) {
 	}
 	lines, err := ledger.read(r.ID)
 	for _, l := range lines {
-		if l.What == "effect" {
-			o.Keys[l.Step] = append(o.Keys[l.Step], anonymous(l.Key, r.ID))
+		key := anonymous(l.Key, r.ID)
+		if l.What == "effect" && !slices.Contains(o.Keys[l.Step], key) { // two processes may have it at once
+			o.Keys[l.Step] = append(o.Keys[l.Step], key)
 		}
 	}
 	return o, err
@@ -78,6 +79,17 @@ func blame(ledger ledger, run string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// late returns how many calls came after another executor had taken the run.
+func late(ledger ledger, run string) (n int, err error) {
+	lines, err := ledger.read(run)
+	for _, l := range lines {
+		if l.What == "late" {
+			n++
+		}
+	}
+	return n, err
 }
 
 // open returns the stages of a run that were called and of which no outcome is

@@ -20,7 +20,7 @@ const pace = 4 * time.Millisecond
 
 // execute takes runs forward. If it is doomed it says that a hook is called.
 func execute(ctx context.Context, p part, store *sqlite.Store) error {
-	at := &platform{ledger: files{p.Dir}, store: store, process: strconv.Itoa(os.Getpid()), pace: pace}
+	at := &platform{ledger: files{p.Dir}, store: store, process: strconv.Itoa(os.Getpid()), executor: p.Name, pace: pace}
 	if p.Doomed {
 		at.doomed = func() { p.say(ctx, "called") }
 	}

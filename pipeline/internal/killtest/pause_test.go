@@ -22,7 +22,7 @@ import (
 // out.
 func holding(p *platform) pipeline.Pipeline {
 	hold := func(name string) pipeline.Stage {
-		return pipeline.Stage{Name: name, Run: stage.Func(p.hold), Environment: stage.Environment{Name: "production"}}
+		return pipeline.Stage{Name: name, Run: stage.Func(p.hold), Environment: stage.Environment{Name: "laboratory"}}
 	}
 	timed := hold("hold-in-time")
 	timed.Timeout = time.Hour
@@ -68,7 +68,7 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 	}
 	defer c.store.Close()
 	ledger := files{dir}
-	first := start(t, dir, "first", time.Second)
+	first := start(t, part{Role: "executor", Dir: dir, Name: "first", Lease: time.Second, Paused: true}, nil)
 	if _, err := c.x.Start(t.Context(), "holding", pipeline.Trigger{Key: "one"}); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,8 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 		alive, err := c.store.Alive(t.Context(), claimants(t, c.store)[0], time.Now())
 		return err == nil && !alive
 	})
-	second := start(t, dir, "second", time.Hour) // which it does not lose, however slow the machine is
+	// The second does not lose its lease, however slow the machine is.
+	second := start(t, part{Role: "executor", Dir: dir, Name: "second", Lease: time.Hour}, nil)
 	until(t, "the second takes over and calls them again", all("call", second))
 	taken := length(t, c.store)
 	send(t, first, syscall.SIGCONT)
@@ -127,22 +128,23 @@ func TestAPausedExecutorIsFencedOff(t *testing.T) {
 	}
 }
 
-func start(t *testing.T, dir, name string, lease time.Duration) *process {
+// start begins to play a part, at the latest until the test ends.
+func start(t *testing.T, p part, hear func(line string)) *process {
 	t.Helper()
-	p, err := launch(part{Role: "executor", Dir: dir, Name: name, Lease: lease, Paused: true}, nil)
+	c, err := launch(p, hear)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if p.ProcessState == nil {
-			p.Process.Kill()
-			p.Wait()
+		if c.ProcessState == nil {
+			c.Process.Kill()
+			c.wait()
 		}
 		if t.Failed() {
-			t.Logf("process %s: %s", name, p.laments.Bytes())
+			t.Logf("%s %s, process %d: %s", p.Role, p.Name, c.Process.Pid, c.laments.Bytes())
 		}
 	})
-	return p
+	return c
 }
 
 // pause stops p, but not while it writes to the store: nobody else can then.

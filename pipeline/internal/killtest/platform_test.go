@@ -36,11 +36,12 @@ type ledger interface {
 // refuses a token lower than one that it has seen. It notes as bad what must
 // not be.
 type platform struct {
-	ledger  ledger
-	store   journal.Store // where the intent of each call has to be
-	process string
-	pace    time.Duration
-	dead    <-chan struct{} // closed when the process is
+	ledger   ledger
+	store    journal.Store // where the intent of each call has to be
+	process  string
+	executor string // the name of the one that calls the hooks
+	pace     time.Duration
+	dead     <-chan struct{} // closed when the process is
 	// inside says that a hook is in an environment, until leave is called; nil
 	// if that is not watched.
 	inside func(in stage.Input) (leave func(), err error)
@@ -221,7 +222,7 @@ func (p *platform) note(what string, in stage.Input, text string) error {
 // complain accuses a hook, unless it was called by an executor that another has
 // replaced since. It cannot know before it looks, if it was paused (F5).
 func (p *platform) complain(in stage.Input, why error) {
-	late, err := overtaken(p.store, in)
+	late, err := p.overtaken(in)
 	switch {
 	case err != nil:
 		why = errors.Join(why, err)
@@ -233,23 +234,22 @@ func (p *platform) complain(in stage.Input, why error) {
 	}
 }
 
-// overtaken reports whether another executor has claimed the run since a call
-// was recorded.
-func overtaken(store journal.Store, in stage.Input) (bool, error) {
-	events, err := store.Events(context.Background(), in.Run, 0)
-	if err != nil {
-		return false, err
-	}
-	owner, caller := "", ""
+// overtaken reports whether another executor has claimed the run since this one
+// recorded a call. Another may have called under the same key and attempt, and
+// this one may have claimed the run again.
+func (p *platform) overtaken(in stage.Input) (bool, error) {
+	events, err := p.store.Events(context.Background(), in.Run, 0)
+	mine, called, late := false, false, false
 	for _, e := range events {
 		if e.Kind == journal.Claimed {
-			owner = e.By
+			mine = strings.HasPrefix(e.By, p.executor+"-")
+			late = late || called && !mine
 		}
-		if c, ok := e.Data.(*journal.Call); ok && e.Step == in.Stage && c.Key == in.Key && c.Attempt == in.Attempt {
-			caller = owner
+		if c, ok := e.Data.(*journal.Call); ok && mine && e.Step == in.Stage && c.Key == in.Key && c.Attempt == in.Attempt {
+			called, late = true, false
 		}
 	}
-	return caller != "" && owner != caller, nil
+	return late, err
 }
 
 // accuse notes what must not be.

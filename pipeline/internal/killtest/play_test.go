@@ -97,7 +97,7 @@ func tell(t *testing.T, of plot, s setting, crashes ...crash) (out story) {
 }
 
 func (p *play) executor(name string, store journal.Store, dead <-chan struct{}) *pipeline.Executor {
-	at := &platform{ledger: p.ledger, store: p.store, process: name, pace: time.Second, dead: dead}
+	at := &platform{ledger: p.ledger, store: p.store, process: name, executor: name, pace: time.Second, dead: dead}
 	x := &pipeline.Executor{Pipelines: p.pipelines(at), Store: store, Name: name, Log: slog.New(slog.DiscardHandler)}
 	if p.former != nil {
 		x.Former = p.former(at)
