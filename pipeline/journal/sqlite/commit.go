@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -76,6 +77,7 @@ func (s *Store) lead(ctx context.Context, w *write) {
 	s.use.RLock()
 	defer s.use.RUnlock()
 	defer s.pass()
+	runtime.Gosched() // those whom the commit before served may have more to write by now
 	if w.err = s.begin(ctx); w.err != nil {
 		return
 	}
