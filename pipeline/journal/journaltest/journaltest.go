@@ -17,17 +17,35 @@ import (
 // documentation of [journal.Store] and, if they have its methods, of
 // [journal.Watcher], [journal.Leaser], [journal.Verifier] and [journal.Archiver].
 // Each call of open returns an empty store, and closes it at the end of its test.
+//
+// Some of it tries sequences of calls that package rapid draws. Its flags
+// -rapid.checks and -rapid.steps say how many, and how long they are.
 func Run(t *testing.T, open func(t *testing.T) journal.Store) {
+	run(t, open, nil)
+}
+
+// run is Run, with stores that can be opened again if again is not nil.
+func run(t *testing.T, open func(t *testing.T) journal.Store, again func(t *testing.T, s journal.Store) journal.Store) {
 	for _, r := range rules() {
 		t.Run(r.name, func(t *testing.T) { r.check(t, open(t)) })
 	}
+	t.Run("any sequence of calls", func(t *testing.T) {
+		checkSequences(t, func() *handles {
+			s := open(t)
+			h := &handles{stores: []journal.Store{s}}
+			if again != nil {
+				h.again = func() journal.Store { return again(t, s) }
+			}
+			return h
+		})
+	})
 }
 
 // RunDurable does what [Run] does, and tests that what was acknowledged is
 // there in another store that is opened on the same data. That store is what
 // again returns; s may still be open, as if its process had been killed.
 func RunDurable(t *testing.T, open func(t *testing.T) journal.Store, again func(t *testing.T, s journal.Store) journal.Store) {
-	Run(t, open)
+	run(t, open, again)
 	t.Run("what was acknowledged is there when the store is opened again", func(t *testing.T) {
 		s := open(t)
 		checkDurable(t, s, func() journal.Store { return again(t, s) })
