@@ -24,6 +24,9 @@
 // put back old copies of both can have the store forget. Logs but the last two
 // may be moved away.
 //
+// Of a journal that is archived the hashes stay, so that all of this goes on to hold
+// for those between its events. See [Store.Archive].
+//
 // Do not copy the file while a program uses it, use SQLite's VACUUM INTO; do not
 // rename or remove the files beside it whose names begin with its name; and do
 // not open it in the same process by other means, since closing it there takes
