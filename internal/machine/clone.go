@@ -80,7 +80,7 @@ func (m *Machine) Restart() {
 	m.stops, m.leaves, m.barred = m.stops[:0], m.leaves[:0], m.barred[:0]
 	for i := range m.states {
 		s := &m.states[i]
-		s.asked, s.stale, s.blind, s.queued = 0, false, false, false
+		s.asked, s.stale, s.blind, s.fresh, s.queued = 0, false, false, false, false
 		if s.more != nil {
 			s.more.erring = time.Time{}
 		}

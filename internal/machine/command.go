@@ -162,8 +162,10 @@ func (m *Machine) callable(i int32, now time.Time) Command {
 			return m.question(Permit, i)
 		}
 	}
-	if len(n.envs) > 0 && !m.envs[n.envs[0]].held {
-		return Command{Do: Enter, Node: i}
+	if len(n.envs) > 0 {
+		if env := &m.envs[n.envs[0]]; !env.held || env.aside && !n.Urgent && !s.fresh {
+			return Command{Do: Enter, Node: i}
+		}
 	}
 	return Command{Do: Call, Node: i}
 }

@@ -191,11 +191,16 @@ func (e *Environment) Next() []string {
 
 // Entering returns what to record when stage i is about to enter e: that it
 // has, or that it waits, or that a newer run takes its place. There may be
-// nothing new.
+// nothing new: then it is looked at again when it was inside already.
 func (m *Machine) Entering(i int32, e *Environment, now time.Time) (run, env []journal.Event) {
 	n := m.node(i)
 	other, yields := m.rival(n, e)
+	inside := m.env(e.Name)
 	switch {
+	case inside != nil && inside.held && !yields: // by a way out
+		m.states[i].fresh = true
+		m.push(i)
+		return nil, nil
 	case yields:
 		return []journal.Event{{Time: now, Kind: journal.Superseded, Epoch: m.Epoch, Data: &journal.Successor{Run: other.Run}}}, nil
 	case other.Run == "":

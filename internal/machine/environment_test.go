@@ -193,6 +193,26 @@ func TestGoingBackHasToBeTheCause(t *testing.T) {
 	}
 }
 
+// TestAWayOutLetsNoOlderReleaseIn has a run come, by a way out, to where a newer
+// release is live. What follows there is no way out, and gives way (E6, I13).
+func TestAWayOutLetsNoOlderReleaseIn(t *testing.T) {
+	w := newWorld(must(t, "seq(build{produces=image}, finally(a, b{env=prod}), c{env=prod})"))
+	for _, l := range []string{"younger enters prod", "younger deploys prod image", "younger leaves prod", "build done image", "a done", "b done"} {
+		w.pull()
+		if err := w.tell(l, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.pull()
+	if i, _ := w.m.Find("b"); !w.m.View(i).Status.OK() {
+		t.Fatalf("the way out is %v; want it taken", w.m.View(i).Status)
+	}
+	i, _ := w.m.Find("c")
+	if v := w.m.View(i); !v.Started.IsZero() || w.m.successor != "younger" {
+		t.Errorf("c began at %v, the successor is %q; want the run superseded, for what it would deploy is older", v.Started, w.m.successor)
+	}
+}
+
 // TestWithout says what becomes of environments when nobody has the definition
 // of a run (R2).
 func TestWithout(t *testing.T) {

@@ -83,6 +83,7 @@ func (m *Machine) adopt(p *Program, t time.Time) *Machine {
 	for _, e := range m.envs {
 		env := &to.envs[to.envIndex(e.name)]
 		env.held, env.queued, env.token, env.previous = e.held, e.queued, e.token, e.previous
+		env.aside = e.held // for it is not known by which step
 	}
 	to.enter(0, t)
 	for i := range to.envs {

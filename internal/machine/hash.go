@@ -27,7 +27,7 @@ func (m *Machine) Hash(seed uint64) uint64 {
 func (m *Machine) hashRest(h uint64) uint64 {
 	for i := range m.envs {
 		e := &m.envs[i]
-		h = Mix(h, pack(e.held, e.queued, e.righted), uint64(uint32(e.remaining))|uint64(uint32(e.bad))<<32)
+		h = Mix(h, pack(e.held, e.queued, e.righted, e.aside), uint64(uint32(e.remaining))|uint64(uint32(e.bad))<<32)
 		if len(e.previous) > 0 {
 			h = hashSet(h, e.previous)
 		}

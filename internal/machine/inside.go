@@ -69,6 +69,7 @@ func (m *Machine) took(i int32, e *journal.Event) error {
 		env = &m.envs[m.envIndex(d.Environment)]
 	}
 	env.held, env.queued, env.token, env.previous = true, false, d.Token, d.Previous
+	env.aside = m.node(i).Urgent
 	rest := m.locked[:0]
 	for _, j := range m.locked {
 		if m.node(j).Environment != d.Environment {

@@ -112,6 +112,7 @@ type state struct {
 	asked uint32 // ticket of the question that is being answered; 0 if none
 	stale bool   // something happened since it was asked
 	blind bool   // of a stage: it cannot be observed
+	fresh bool   // of a stage: where it is, no newer release is
 
 	slot    int32 // of a stage that is called: its place in Machine.inflight, from 1
 	born    int32 // length of the journal when it was reached; only in a machine without a program
@@ -158,6 +159,7 @@ type envState struct {
 	name      string
 	remaining int32 // stages there that may yet be taken
 	held      bool
+	aside     bool // held by a way out, which does not ask whether a newer release is there
 	queued    bool
 	token     int64
 	previous  artifact.Set

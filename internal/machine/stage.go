@@ -56,7 +56,10 @@ func (m *Machine) called(i int32, e *journal.Event) error {
 	if s.started.IsZero() {
 		s.started = e.Time
 	}
-	s.phase, s.attempt, s.permit, s.asked, s.blind = calling, int32(d.Attempt), false, 0, false
+	s.phase, s.attempt, s.permit, s.asked, s.blind, s.fresh = calling, int32(d.Attempt), false, 0, false, false
+	if env := m.env(n.Environment); env != nil && env.held && !n.Urgent && m.prog != nil {
+		env.aside = false
+	}
 	if s.more != nil {
 		s.more.waits = ""
 	}
