@@ -332,7 +332,15 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 		for i := range events {
 			events[i].Time = now
 		}
-		err = x.store.Append(ctx, journal.Batch{Journal: run, Length: m.Length, Events: events})
+		batches := []journal.Batch{{Journal: run, Length: m.Length, Events: events}}
+		if events[0].Kind == journal.Adopted {
+			left, err := x.giveWay(ctx, m, events)
+			if err != nil {
+				return err
+			}
+			batches = append(batches, left...)
+		}
+		err = x.store.Append(ctx, batches...)
 		if errors.Is(err, journal.ErrConflict) {
 			if err = tries.another(err); err == nil {
 				continue

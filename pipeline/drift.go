@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -148,4 +149,23 @@ func (s *server) drifted(m *machine.Machine, events []journal.Event) {
 	default:
 		s.fail(err)
 	}
+}
+
+// giveWay returns what to record with events in environments: a run that goes on
+// under another definition, which may know nothing of them, does not wait for any.
+func (x *Executor) giveWay(ctx context.Context, m *machine.Machine, events []journal.Event) (batches []journal.Batch, err error) {
+	journals, err := x.store.List(ctx, journal.Query{Prefix: machine.Journal("")})
+	if err != nil {
+		return nil, fmt.Errorf("pipeline: run %s: %w", m.Run, broken(err))
+	}
+	for _, j := range journals {
+		env := &machine.Environment{Name: strings.TrimPrefix(j, machine.Journal(""))}
+		if err := x.growEnvironment(ctx, env); err != nil {
+			return nil, err
+		}
+		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
+			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})
+		}
+	}
+	return batches, nil
 }

@@ -232,3 +232,31 @@ func TestEditingAHookIsNoDrift(t *testing.T) { // R2
 		wantRun(t, after, id, pipeline.Succeeded)
 	})
 }
+
+// A run is adopted while it waits for an environment, by a program that does not
+// serve. The new definition knows nothing of that environment.
+func TestAnAdoptedRunStandsInNobodysWay(t *testing.T) { // R2, E2, I2
+	synctest.Test(t, func(t *testing.T) {
+		var calls [3]int
+		prod := stage.Environment{Name: "prod"}
+		in := func(s pipeline.Stage) pipeline.Stage { s.Environment = prod; return s }
+		store := new(journal.Memory)
+		before := over(store, in(counts("deploy", &calls[0])), asks("release"), in(counts("verify", &calls[1])))
+		stop := serve(t, before)
+		start(t, before, "one")
+		pass(time.Minute)
+		two := start(t, before, "two")
+		wantStep(t, before, two, "deploy", pipeline.Waiting)
+		pass(time.Hour)
+		stop()
+
+		after := over(store, counts("other", &calls[2]))
+		if err := after.Adopt(t.Context(), two, "ann", "nothing to deploy"); err != nil {
+			t.Fatal(err)
+		}
+		env, err := after.Environment(t.Context(), "prod")
+		if err != nil || len(env.Queue) > 0 {
+			t.Errorf("%v wait for prod, %v; want nobody, or no run would ever enter again", env.Queue, err)
+		}
+	})
+}
