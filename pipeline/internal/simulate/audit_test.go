@@ -20,17 +20,21 @@ type audit struct {
 	w     *world
 	runs  map[string]*books
 	envs  map[string]*machine.Environment
-	asked map[string]map[string]facts // what voters were shown, by ID of the vote and digest of the subject
+	asked map[question]facts // what voters were shown
 }
+
+// A question is what a vote answers.
+type question struct{ vote, subject string }
 
 // books are what the journal of one run says.
 type books struct {
-	m        *machine.Machine // the fold, event by event
-	claims   map[int64]*process
+	of       *audit
+	m        *machine.Machine         // the fold, event by event
+	claims   map[int64]string         // executors, by epoch
 	calls    map[string]*journal.Call // the newest of each step
 	open     map[string]bool          // steps called of which nothing is recorded
 	unknown  map[string]bool          // steps called by a process that lost the run
-	seen     map[string][]*process    // who observed a step since it is unknown
+	seen     map[string][]string      // who observed a step since it is unknown
 	done     map[string]bool          // keys under which a success is recorded
 	anew     map[string]bool          // steps that may have a new key
 	artifact artifact.Digest          // that the run built
@@ -41,7 +45,7 @@ type books struct {
 }
 
 func newAudit(w *world) *audit {
-	return &audit{w: w, runs: map[string]*books{}, envs: map[string]*machine.Environment{}, asked: map[string]map[string]facts{}}
+	return &audit{w: w, runs: map[string]*books{}, envs: map[string]*machine.Environment{}, asked: map[question]facts{}}
 }
 
 // appended takes note of an append that is durable from now on.
@@ -81,11 +85,12 @@ func (a *audit) env(name string) *machine.Environment {
 	return a.envs[name]
 }
 
-// visited applies events of an environment: one holder, tokens that only rise.
+// visited applies events of an environment: one holder, tokens that only rise, and
+// releases that only get newer, but on a way out.
 func (a *audit) visited(name string, events []journal.Event) {
 	e := a.env(name)
 	for i := range events {
-		token := e.Token
+		token, release := e.Token, e.Release
 		if err := e.Apply(&events[i]); err != nil {
 			a.w.fail("I7: %v", err)
 			return
@@ -93,7 +98,18 @@ func (a *audit) visited(name string, events []journal.Event) {
 		if events[i].Kind == journal.Taken && e.Token <= token {
 			a.w.fail("I7: token %d of %s after %d", e.Token, name, token)
 		}
+		if d, ok := events[i].Data.(*journal.Live); ok && e.Release != release && older(e.Release, release) && !d.Back {
+			a.w.fail("I13: %s replaces in %s what %s has brought there, which was started later", e.Release.Run, name, release.Run)
+		}
 	}
+}
+
+// older reports whether visitor v was started before w. Neither may be nobody.
+func older(v, w machine.Visitor) bool {
+	if v.Run == "" || w.Run == "" {
+		return false
+	}
+	return v.Started.Before(w.Started) || v.Started.Equal(w.Started) && v.Run < w.Run
 }
 
 // event takes the next event of a run.
@@ -101,16 +117,17 @@ func (a *audit) event(by *process, run string, e *journal.Event, with []journal.
 	if a.w.failure != nil {
 		return
 	}
-	b := a.runs[run]
+	b := a.own(run)
 	if b == nil {
 		b = &books{
-			m: machine.New(run, a.w.program(e.Data.(*journal.Beginning).Pipeline, e.Data.(*journal.Beginning).Definition)), claims: map[int64]*process{}, calls: map[string]*journal.Call{},
-			open: map[string]bool{}, unknown: map[string]bool{}, seen: map[string][]*process{}, done: map[string]bool{}, anew: map[string]bool{}, ids: map[string]int{},
+			of: a,
+			m:  machine.New(run, a.w.program(e.Data.(*journal.Beginning).Pipeline, e.Data.(*journal.Beginning).Definition)), claims: map[int64]string{}, calls: map[string]*journal.Call{},
+			open: map[string]bool{}, unknown: map[string]bool{}, seen: map[string][]string{}, done: map[string]bool{}, anew: map[string]bool{}, ids: map[string]int{},
 		}
 		a.runs[run] = b
 	}
-	if e.Epoch != 0 && e.Kind != journal.Claimed && (e.Epoch != b.m.Epoch || b.claims[e.Epoch] != by) {
-		a.w.fail("I6: %s %q of %s is recorded by %s under epoch %d; the newest is %d, of %s", e.Kind, e.Step, run, by.id(), e.Epoch, b.m.Epoch, b.claims[b.m.Epoch].id())
+	if e.Epoch != 0 && e.Kind != journal.Claimed && (e.Epoch != b.m.Epoch || b.claims[e.Epoch] != by.id()) {
+		a.w.fail("I6: %s %q of %s is recorded by %s under epoch %d; the newest is %d, of %s", e.Kind, e.Step, run, by.id(), e.Epoch, b.m.Epoch, b.claims[b.m.Epoch])
 		return
 	}
 	a.before(b, by, run, e, with)
@@ -165,7 +182,7 @@ func (a *audit) call(b *books, by *process, n *machine.Node, run string, e *jour
 		a.w.fail("I4: %s of %s is called under %s and then %s; nobody had it done anew", e.Step, run, old.Key, d.Key)
 	case b.stopped && !n.Urgent:
 		a.w.fail("I17: %s of %s is called after the run was canceled", e.Step, run)
-	case unknown && n.Observes && !slices.Contains(b.seen[e.Step], by):
+	case unknown && n.Observes && !slices.Contains(b.seen[e.Step], by.id()):
 		a.w.fail("I5: %s of %s is called again by %s, which has not observed it", e.Step, run, by.id())
 	case unknown && n.AskPerson && !n.Observes:
 		a.w.fail("I5: %s of %s is called again, and nobody was asked", e.Step, run)
@@ -190,7 +207,7 @@ func (a *audit) passed(b *books, n *machine.Node, e *journal.Event) {
 	last := map[string]bool{}
 	for _, v := range b.votes {
 		vote := v.Data.(*gate.Vote)
-		if v.Step == e.Step && a.asked[vote.ID][vote.Subject.String()] == now {
+		if v.Step == e.Step && a.asked[question{vote.ID, vote.Subject.String()}] == now {
 			last[vote.By] = vote.Approve
 		}
 	}
@@ -238,7 +255,7 @@ func (b *books) after(e *journal.Event, by *process) {
 	case journal.Began:
 		b.ids[b.m.Run]++
 	case journal.Claimed:
-		b.claims[e.Epoch] = by
+		b.claims[e.Epoch] = by.id()
 		b.lose()
 	case journal.Done:
 		b.done[b.calls[e.Step].Key] = true
@@ -297,18 +314,15 @@ func (a *audit) calls(t *task) {
 // observed takes note that a stage was asked whether it was done.
 func (a *audit) observed(t *task) {
 	a.w.say(t.r.p, "observes %s of %s: %v, %v", t.in.Stage, t.in.Run, t.seen.Done, t.err)
-	if b := a.runs[t.in.Run]; b != nil && b.unknown[t.in.Stage] {
-		b.seen[t.in.Stage] = append(b.seen[t.in.Stage], t.r.p)
+	if b := a.own(t.in.Run); b != nil && b.unknown[t.in.Stage] {
+		b.seen[t.in.Stage] = append(b.seen[t.in.Stage], t.r.p.name)
 	}
 }
 
 // shown takes note of what a voter was shown.
 func (a *audit) shown(v *act, req gate.Request) {
 	b := a.runs[v.run]
-	if a.asked[v.id] == nil {
-		a.asked[v.id] = map[string]facts{}
-	}
-	a.asked[v.id][req.Subject.String()] = facts{req.Gate, req.Round, b.m.Definition, req.Artifacts.Digest()}
+	a.asked[question{v.id, req.Subject.String()}] = facts{req.Gate, req.Round, b.m.Definition, req.Artifacts.Digest()}
 }
 
 // rested compares what a process thinks of a run that rests with the fold of the

@@ -27,6 +27,12 @@ const (
 	quits
 	restarts
 	wants
+
+	// Only in interleavings.
+	rings  // an alarm
+	lapses // a lease: its holder was stopped for too long
+	dies
+	breaks // a hook: it returns an error
 )
 
 // choices are the things that can happen now.

@@ -20,11 +20,12 @@ type disk struct {
 	grown    []string // names, in the order of all appends
 	pending  []pending
 	leases   map[string]time.Time
+	flaw     flaw // "" if there is none
 }
 
 type paper struct {
 	events []journal.Event
-	by     []*process // that wrote each event; nil for people
+	head   uint64 // what the events say, as a number
 	last   *folded
 }
 
@@ -69,6 +70,9 @@ func (d *disk) append(by *process, fate fate, batches []journal.Batch) error {
 		return d.fault(by, "late")
 	}
 	if err := d.fits(kept); err != nil {
+		if d.flawed(by, kept) {
+			return nil
+		}
 		return err
 	}
 	d.add(by, kept)
@@ -112,8 +116,8 @@ func (d *disk) add(by *process, batches []journal.Batch) {
 			d.order = append(d.order, b.Journal)
 		}
 		j.events = append(j.events, b.Events...)
-		for range b.Events {
-			j.by = append(j.by, by)
+		for i := range b.Events {
+			j.head = content(j.head, &b.Events[i])
 		}
 		d.grown = append(d.grown, b.Journal)
 	}

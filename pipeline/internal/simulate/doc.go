@@ -9,6 +9,9 @@
 // what serves, and live_test.go for what takes one run forward. Limits of stages
 // called at a time, secrets and telemetry are not modeled.
 //
+// Where chance has no say, all that can happen in a small installation is searched:
+// see interleave_test.go.
+//
 // An auditor reads every append as it becomes durable, and the platform that the
 // hooks act on compares each call with what is durable then.
 package simulate

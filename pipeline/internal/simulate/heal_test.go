@@ -185,6 +185,12 @@ func (w *world) stands() string {
 
 // settled holds what is there at the end against what was acknowledged.
 func (w *world) settled() {
+	w.kept()
+	w.freed()
+}
+
+// kept holds that what was acknowledged is recorded, once.
+func (w *world) kept() {
 	for _, run := range w.runs {
 		if b := w.audit.runs[run]; b != nil {
 			w.count.ended++
@@ -209,7 +215,11 @@ func (w *world) settled() {
 			}
 		}
 	}
-	for _, name := range []string{"prod", "test", "uat"} {
+}
+
+// freed holds that nobody holds an environment or waits for it.
+func (w *world) freed() {
+	for _, name := range environments {
 		if e := w.audit.env(name); e.Holder.Run != "" || len(e.Queue) > 0 {
 			w.fail("I7: all runs have ended; %s is held by %q, and %d wait for it", name, e.Holder.Run, len(e.Queue))
 		}

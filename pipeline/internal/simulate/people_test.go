@@ -24,13 +24,14 @@ type act struct {
 	run  string
 	step string
 	via  *process
-	make func(m *machine.Machine, now time.Time) ([]journal.Event, error)
 
+	begun   bool
 	vote    gate.Vote
 	waits   bool // for the reply of a live
 	direct  bool // the live is gone
 	err     error
 	batch   *journal.Batch
+	left    []journal.Batch // of environments, with batch
 	acked   bool
 	unknown bool // whether it is recorded
 	over    bool
@@ -64,40 +65,40 @@ func (a *act) fold() (*machine.Machine, error) {
 	return a.w.disk.fold(a.run, a.w.disk.events(a.run, 0), a.w.program)
 }
 
-// begin says what the act is.
+// begin shows the voter what the vote is on.
 func (a *act) begin() {
-	reason := &journal.Reason{Text: a.id}
-	simple := func(can func(m *machine.Machine) error) {
-		a.make = func(m *machine.Machine, _ time.Time) ([]journal.Event, error) {
-			return []journal.Event{{Kind: a.kind, Step: a.step, By: a.who, Data: reason}}, can(m)
-		}
+	a.begun = true
+	if a.kind == journal.Voted {
+		a.show()
 	}
+}
+
+// make returns what is to be recorded.
+func (a *act) make(m *machine.Machine, now time.Time) ([]journal.Event, error) {
+	e := journal.Event{Kind: a.kind, Step: a.step, By: a.who, Data: &journal.Reason{Text: a.id}}
 	switch a.kind {
 	case journal.Voted:
-		a.show()
-		a.make = a.cast
+		return a.cast(m, now)
 	case journal.Stopped:
-		simple((*machine.Machine).CanCancel)
+		return []journal.Event{e}, m.CanCancel()
 	case journal.Retried:
-		simple(func(m *machine.Machine) error { return m.CanRetry(a.step) })
+		return []journal.Event{e}, m.CanRetry(a.step)
 	case journal.Overridden:
-		simple(func(m *machine.Machine) error { return m.CanOverride(a.step) })
+		return []journal.Event{e}, m.CanOverride(a.step)
 	case journal.Drained:
-		simple(func(m *machine.Machine) error {
-			if a.via != nil && a.via.program(m.Beginning.Pipeline, m.Definition) == nil {
-				return errRefused
-			}
-			return m.CanAdopt()
-		})
-	case journal.Adopted:
-		a.make = func(m *machine.Machine, _ time.Time) ([]journal.Event, error) {
-			d := a.w.newest(m.Beginning.Pipeline)
-			if a.via != nil {
-				d = a.via.current[m.Beginning.Pipeline]
-			}
-			return []journal.Event{{Kind: a.kind, By: a.who, Data: &journal.Adoption{Definition: d.digest, Text: a.id}}}, m.CanAdopt()
+		if a.via != nil && a.via.program(m.Beginning.Pipeline, m.Definition) == nil {
+			return nil, errRefused
 		}
+		return []journal.Event{e}, m.CanAdopt()
+	case journal.Adopted:
+		d := a.w.newest(m.Beginning.Pipeline)
+		if a.via != nil {
+			d = a.via.current[m.Beginning.Pipeline]
+		}
+		e.Step, e.Data = "", &journal.Adoption{Definition: d.digest, Text: a.id}
+		return []journal.Event{e}, m.CanAdopt()
 	}
+	panic("simulate: no act of kind " + a.kind)
 }
 
 // show shows the voter what the vote is on.
@@ -156,7 +157,7 @@ func (a *act) proceed() {
 		a.end(errGone)
 	case a.kind == journal.Began:
 		a.start()
-	case a.make == nil:
+	case !a.begun:
 		a.begin()
 	case a.batch != nil:
 		a.append()
@@ -202,16 +203,35 @@ func (a *act) record() {
 		events[i].Time = now
 	}
 	a.batch = &journal.Batch{Journal: a.run, Length: m.Length, Events: events}
+	if a.kind == journal.Adopted {
+		a.giveWay(m, events)
+	}
+}
+
+// giveWay has the run of m not wait for environments any longer.
+func (a *act) giveWay(m *machine.Machine, events []journal.Event) {
+	a.left = nil
+	for _, name := range environments {
+		e, j := &machine.Environment{Name: name}, machine.Journal(name)
+		for _, ev := range a.w.disk.events(j, 0) {
+			if err := e.Apply(&ev); err != nil {
+				a.w.fail("I7: %v", err)
+			}
+		}
+		if left := e.Without(m, events[0].Time, events); len(left) > 0 {
+			a.left = append(a.left, journal.Batch{Journal: j, Length: e.Length, Events: left})
+		}
+	}
 }
 
 func (a *act) append() {
 	var err error
 	if a.via != nil {
-		err = a.via.append([]journal.Batch{*a.batch})
+		err = a.via.append(append([]journal.Batch{*a.batch}, a.left...))
 	} else {
 		f := a.w.fate
 		a.w.fate = fine
-		err = a.w.disk.append(nil, f, []journal.Batch{*a.batch})
+		err = a.w.disk.append(nil, f, append([]journal.Batch{*a.batch}, a.left...))
 	}
 	switch {
 	case errors.Is(err, journal.ErrConflict) && a.kind != journal.Began:

@@ -27,7 +27,7 @@ type definition struct {
 const versions = 3
 
 // The names of the pipelines of a simulation. They share environments.
-var names = []string{"shop", "site"}
+var names = [...]string{"shop", "site"}
 
 // A catalog keeps the pipelines that were drawn, for drawing is slow. Simulations
 // of several goroutines may share one.
@@ -230,7 +230,7 @@ func (g *grower) gate(suffix string) pipeline.Step {
 
 type inside struct{}
 
-func worldOf(ctx context.Context) *world { return ctx.Value(inside{}).(*world) }
+func within(ctx context.Context) *world { return ctx.Value(inside{}).(*world) }
 
 // A worker is a hook. What it does is up to the platform; see [hook].
 type worker struct{}
@@ -245,22 +245,22 @@ func (worker) Describe() string { return "works" }
 type observer struct{ worker }
 
 func (observer) Observe(ctx context.Context, in stage.Input) (stage.Observation, error) {
-	return worldOf(ctx).platform.observe(in)
+	return within(ctx).platform.observe(in)
 }
 
 // A door is a gate that is open or not as chance has it.
 type door struct{ what string }
 
 func (d door) Decide(ctx context.Context, req gate.Request) (gate.Decision, error) {
-	return worldOf(ctx).platform.decide(req)
+	return within(ctx).platform.decide(req)
 }
 
 func (d door) Describe() string { return d.what }
 
 func whether(ctx context.Context, _ pipeline.Facts) (bool, error) {
-	return worldOf(ctx).platform.choose()
+	return within(ctx).platform.choose()
 }
 
 func items(ctx context.Context, _ pipeline.Facts) ([]string, error) {
-	return worldOf(ctx).platform.list()
+	return within(ctx).platform.list()
 }

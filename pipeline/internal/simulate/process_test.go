@@ -166,6 +166,7 @@ func (p *process) grown(name string) (*machine.Environment, error) {
 		}
 	}
 	p.envs[name] = env
+	p.w.disk.expire(env)
 	return env, nil
 }
 

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { leaktest.Main(m) }
 var (
 	runs = flag.Int("runs", 0, "simulations in which something goes wrong; 0 means 20000, or 2000 with -short")
 	seed = flag.Uint64("seed", 1, "of the first simulation; each later one has the next")
-	long = flag.Bool("long", false, "a million simulations, if -runs does not say otherwise")
+	long = flag.Bool("long", false, "ten million simulations, if -runs does not say otherwise")
 	show = flag.Bool("show", false, "print the trace of the simulation with -seed, and nothing else")
 )
 
@@ -44,7 +44,7 @@ func amount() int {
 	case *runs > 0:
 		return *runs
 	case *long:
-		return 1_000_000
+		return 10_000_000
 	case testing.Short():
 		return 2_000
 	}

@@ -18,6 +18,7 @@ type world struct {
 	s        scenario
 	ctx      context.Context
 	rng      *rand.Rand
+	luck     *luck         // in an interleaving: what rng takes
 	now      time.Time     // never set
 	set      time.Duration // by how much clocks were set
 	version  [2]int        // of each pipeline, that a process gets when it begins
@@ -95,12 +96,17 @@ func (c count) String() string {
 var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 func newWorld(s scenario, all *catalog) *world {
-	w := &world{s: s, rng: rand.New(rand.NewPCG(s.Seed, 4)), now: begin}
+	var defs [len(names)][]*definition
+	for _, number := range s.Trees {
+		defs[number%len(names)] = all.get(number)
+	}
+	return worldOf(s, defs, rand.NewPCG(s.Seed, 4))
+}
+
+func worldOf(s scenario, defs [len(names)][]*definition, chance rand.Source) *world {
+	w := &world{s: s, defs: defs, rng: rand.New(chance), now: begin}
 	w.ctx = context.WithValue(context.Background(), inside{}, w)
 	w.disk, w.platform, w.audit = newDisk(w), newPlatform(w), newAudit(w)
-	for _, number := range s.Trees {
-		w.defs[number%len(names)] = all.get(number)
-	}
 	for k := range s.Runs {
 		w.runs = append(w.runs, fmt.Sprint("run-", k+1))
 	}
@@ -114,7 +120,7 @@ func newWorld(s scenario, all *catalog) *world {
 // process begins a process at a place.
 func (w *world) process(k int) {
 	w.born++
-	p := &process{w: w, name: fmt.Sprint("x-", w.born), onDrift: w.s.OnDrift, current: map[string]*definition{}}
+	p := &process{w: w, name: processName(w.born), onDrift: w.s.OnDrift, current: map[string]*definition{}}
 	for i, name := range names {
 		p.current[name] = w.defs[i][w.version[i]]
 		from := 0
