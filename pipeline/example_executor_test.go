@@ -59,6 +59,19 @@ func waiting(ctx context.Context, x *pipeline.Executor, run string) pipeline.Run
 	panic("not reached")
 }
 
+// waitingFor returns the run once that is what it waits for.
+func waitingFor(ctx context.Context, x *pipeline.Executor, run, what string) pipeline.Run {
+	for r, err := range x.Watch(ctx, run) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		if r.For == what {
+			return r
+		}
+	}
+	panic("not reached")
+}
+
 // Start, Ask, Vote and the like may be called by any program that shares the
 // Store; Serve does the work.
 func ExampleExecutor() {
@@ -262,13 +275,7 @@ func ExampleExecutor_Adopt() {
 	// Days later, with the next version of the program:
 	after := &pipeline.Executor{Store: store, Pipelines: []pipeline.Pipeline{{Name: "shop", Steps: pipeline.Sequence{scan, ask}}}}
 	defer serving(ctx, after)()
-	for r := range after.Watch(ctx, run) {
-		if r.For != "" {
-			fmt.Println("waits for", r.For)
-			break
-		}
-	}
-
+	fmt.Println("waits for", waitingFor(ctx, after, run, "drift").For)
 	if err := after.Adopt(ctx, run, "ann", "scan it first"); err != nil {
 		log.Fatal(err)
 	}
@@ -281,6 +288,67 @@ func ExampleExecutor_Adopt() {
 	// Output:
 	// waits for drift
 	// scanned
+}
+
+// Runs that are under way when a pipeline changes can end as they began: the
+// program has the older definition too.
+func ExampleExecutor_Drain() {
+	ctx := context.Background()
+	store := new(journal.Memory)
+	ask := pipeline.Gate{Name: "release", Require: approval.Quorum{Anyone: true}}
+	older := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{ask}}
+	newer := pipeline.Pipeline{Name: "shop", Steps: pipeline.Sequence{pipeline.Stage{Name: "scan", Run: anyWork}, ask}}
+
+	before := &pipeline.Executor{Store: store, Pipelines: []pipeline.Pipeline{older}}
+	run, _ := before.Start(ctx, "shop", pipeline.Trigger{})
+	stop := serving(ctx, before)
+	waiting(ctx, before, run)
+	stop()
+
+	after := &pipeline.Executor{Store: store, Pipelines: []pipeline.Pipeline{newer}, Former: []pipeline.Pipeline{older}}
+	defer serving(ctx, after)()
+	fmt.Println("waits for", waitingFor(ctx, after, run, "drift").For)
+	if err := after.Drain(ctx, run, "ann", "it was scanned by hand"); err != nil {
+		log.Fatal(err)
+	}
+	for r := range after.Watch(ctx, run) {
+		if s, _ := r.Step("release"); r.For == "" && s.For == "approval" {
+			fmt.Println("waits for", s.For)
+			break
+		}
+	}
+	// Output:
+	// waits for drift
+	// waits for approval
+}
+
+// The newest runs, page by page.
+func ExampleExecutor_Runs() {
+	ctx := context.Background()
+	x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{{Name: "shop", Steps: pipeline.Sequence{pipeline.Stage{Name: "build", Run: anyWork}}}}}
+	for _, key := range []string{"r1", "r2", "r3"} {
+		if _, err := x.Start(ctx, "shop", pipeline.Trigger{Key: key}); err != nil {
+			log.Fatal(err)
+		}
+	}
+	q := pipeline.Query{Pipeline: "shop", Limit: 2}
+	for {
+		page, err := x.Runs(ctx, q)
+		if err != nil {
+			log.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, r := range page {
+			fmt.Println(r.ID, r.Status)
+		}
+		q.After = page[len(page)-1].ID
+	}
+	// Output:
+	// r3 pending
+	// r2 pending
+	// r1 pending
 }
 
 // A program that can read the journal needs no definition to tell what happened.

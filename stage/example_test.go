@@ -169,3 +169,33 @@ func ExampleSourceFunc() {
 	fmt.Println(errorRate.Sample(context.Background(), stage.Query{}))
 	// Output: {0.002 4000} <nil>
 }
+
+// balancer sends users to what was deployed.
+type balancer map[string]int // percent, by digest
+
+func (b balancer) Deploy(_ context.Context, d stage.Deployment) error {
+	b[d.Artifacts["image"].Digest.String()] = d.Traffic
+	return nil
+}
+
+func (b balancer) Observe(_ context.Context, d stage.Deployment) (bool, error) {
+	return b[d.Artifacts["image"].Digest.String()] == d.Traffic, nil
+}
+
+// A Deployer that can look is asked after a crash that hid the outcome, and called
+// again only if its deployment did not take place.
+func ExampleDeployObserver() {
+	b := balancer{}
+	digest, _, _ := artifact.DigestOf(strings.NewReader("v1"))
+	tenth := stage.Deployment{Artifacts: artifact.Set{"image": {Name: "image", Digest: digest}}, Traffic: 10}
+
+	before, _ := b.Observe(context.Background(), tenth)
+	b.Deploy(context.Background(), tenth) // and the process dies before the outcome is recorded
+	after, _ := b.Observe(context.Background(), tenth)
+
+	all := tenth
+	all.Traffic = 100
+	another, _ := b.Observe(context.Background(), all)
+	fmt.Println(before, after, another)
+	// Output: false true false
+}

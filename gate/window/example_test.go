@@ -139,3 +139,17 @@ func ExampleDescribe() {
 	fmt.Println(window.Describe(window.Weekly{Zone: "Europe/Berlin", Days: window.Weekdays, From: "09:00", To: "17:00"}))
 	// Output: Mon-Fri 09:00-17:00 Europe/Berlin
 }
+
+// A program that shows a calendar of what is closed finds the windows in gates.
+func ExampleOf() {
+	freeze := window.Outside(window.Dates{Zone: "UTC", Why: "year end", Spans: []window.Span{{From: "2026-12-23", To: "2027-01-02"}}})
+	guards := gate.All(freeze, gate.Func(nil))
+	noon := time.Date(2026, time.December, 24, 12, 0, 0, 0, time.UTC)
+	for g := range gate.Walk(guards) {
+		if w, ok := window.Of(g); ok {
+			s, err := w.At(noon)
+			fmt.Println(s.Open, s.Until, err)
+		}
+	}
+	// Output: false 2027-01-02 00:00:00 +0000 UTC <nil>
+}

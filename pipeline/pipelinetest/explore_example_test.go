@@ -2,6 +2,7 @@ package pipelinetest_test
 
 import (
 	"fmt"
+	"testing"
 
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -76,4 +77,23 @@ func ExampleRule() {
 	// r1 release passes
 	// r2 starts
 	// r2 build succeeds
+}
+
+// What an exploration finds is played by the executor that production has, in
+// virtual time.
+func ExampleConfirm() {
+	test := func(t *testing.T) {
+		x := pipelinetest.Exploration{Pipeline: named(makesImage, in(productionPlace, "deploy"), manager)}
+		got, err := x.Search()
+		if err != nil || got.Fault == nil {
+			t.Fatalf("Search = %v, %v; want the gate missed", got, err)
+		}
+		told := pipelinetest.Confirm(t, x, got.Fault)
+		last := told.Timeline.Lines[len(told.Timeline.Lines)-1]
+		fmt.Println(last.Step, last.Text)
+	}
+	fmt.Println(passes("TestTheGateComesTooLate", test))
+	// Output:
+	// deploy running
+	// true
 }

@@ -51,3 +51,26 @@ func ExampleScenarios() {
 	// Mon 10:00:00  +2d 19h  r7                  the run has succeeded
 	// <nil>
 }
+
+// A story that was told in a file, with an executor that dies at each of its
+// events in turn.
+func ExampleReadScenario() {
+	test := func(t *testing.T) {
+		story, err := pipelinetest.ReadScenario("testdata/scenario/friday.txt", pipelinetest.Story{
+			Pipelines: []pipeline.Pipeline{toys()},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(story.Begin, "with", len(story.Script), "lines, such as")
+		fmt.Println(story.Script[0])
+		pipelinetest.CrashAnywhere(t, story, func(t *testing.T, got *pipelinetest.Result) {
+			got.Run("r7").Want(pipeline.Succeeded)
+		})
+	}
+	fmt.Println(passes("TestFridayOutlivesTheExecutor", test))
+	// Output:
+	// 2026-03-06 15:00:00 +0100 CET with 3 lines, such as
+	// ci starts toys as r7, changes by bob, when the story begins
+	// true
+}

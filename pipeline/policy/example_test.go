@@ -221,3 +221,67 @@ func ExampleSays() {
 	// pipeline "shop" breaks a policy:
 	// 	steps[1]: "deploy" in "production": want "canary rollout of 10% via policy_test.deployer"; it says "full rollout via policy_test.deployer"
 }
+
+// An hour in staging is an hour in one go, with what goes out.
+func ExampleBaked() {
+	rule := policy.Each(policy.Tier(stage.Production), policy.Baked{For: time.Hour, In: stage.Staging})
+	d := deploy(production, "deploy")
+	fmt.Println(policy.Require(shop(deploy(staging, "stage"), watch(staging, "soak", 2*time.Hour), d), rule))
+	fmt.Println(policy.Require(shop(watch(staging, "soak", 30*time.Minute), watch(staging, "again", 30*time.Minute), d), rule))
+	// Output:
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[2]: "deploy" in "production": want a bake of 1h0m0s in tier staging; stage "soak" bakes for 30m0s; stage "again" bakes for 30m0s
+	// 		way: soak → again → deploy begins
+}
+
+// A step by its name, and a gate by what it asks, whatever its name is.
+func ExampleAfterStep() {
+	p := shop(deploy(staging, "stage"), ask("release", two), deploy(production, "deploy"))
+	fmt.Println(policy.Require(p, policy.Each(policy.Tier(stage.Production), policy.AfterStep("stage"), policy.Passed(two))))
+	fmt.Println(policy.Require(p, policy.Each(policy.Tier(stage.Production), policy.AfterStep("staeg"))))
+	// Output:
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[2]: "deploy" in "production": want a step "staeg"; none has this name; did you mean "stage"?
+}
+
+// Both a gate of the environment and one in the tree have passed before the stage
+// begins. Only the former, which Under wants, is asked again before the next stage.
+func ExamplePassed() {
+	freeze := window.Outside(window.Dates{Zone: "UTC", Spans: []window.Span{{From: "2026-12-23", To: "2027-01-02"}}})
+	rule := policy.Each(policy.Tier(stage.Production), policy.Passed(freeze))
+	fmt.Println(policy.Require(shop(deploy(guarded(production, freeze), "deploy")), rule))
+	fmt.Println(policy.Require(shop(ask("freeze", freeze), deploy(production, "deploy")), rule))
+	fmt.Println(policy.Require(shop(when("in-a-hurry", ask("freeze", freeze)), deploy(production, "deploy")), rule))
+	// Output:
+	// <nil>
+	// <nil>
+	// pipeline "shop" breaks a policy:
+	// 	steps[1]: "deploy" in "production": want gate "outside 2026-12-23 to 2027-01-02 UTC" to have passed
+	// 		way: in-a-hurry is not taken → deploy begins
+}
+
+// A hotfix enters production first and staging from there, any other release the
+// other way round: two runs could wait for each other for ever.
+func ExampleLockOrder() {
+	p := shop(
+		pipeline.When{Name: "hotfix", If: always, Do: pipeline.Sequence{in(production, "patch"), in(staging, "catch-up"), in(production, "check")}},
+		in(staging, "stage"), in(production, "deploy"), in(staging, "compare"),
+	)
+	fmt.Println(policy.Require(p, policy.LockOrder{}))
+	// Output:
+	// pipeline "shop" breaks a policy:
+	// 	want environments to be entered in one order; a run of "shop" is in "production" since "patch", until "check", and waits for "staging" at "catch-up"; a run of "shop" is in "staging" since "stage", until "compare", and waits for "production" at "deploy"
+}
+
+// All environments of a pipeline, as they were agreed on.
+func ExampleDeclares() {
+	p := shop(in(staging, "test"), deploy(stage.Environment{Name: "production", Shared: true}, "deploy"))
+	fmt.Println(policy.Require(p, policy.Declares{staging, production, {Name: "canary", Tier: stage.Production}}))
+	// Output:
+	// pipeline "shop" breaks policies in 3 places:
+	// 	steps[1]: "deploy" in "production": want of tier production; it is of tier undeclared
+	// 	steps[1]: "deploy" in "production": want for one run at a time; it is Shared
+	// 	want a stage in environment "canary"; there is none
+}
