@@ -157,16 +157,16 @@ func scenes(t *testing.T, appends int) (states []image, old []scene) {
 // tale returns all that can be read of a store.
 func tale(s *Store) (all []string, err error) {
 	ctx := context.Background()
-	for _, q := range []journal.Query{{}, {Open: true}, {Newest: true}, {Prefix: "run-"}} {
+	for _, q := range []journal.Query{{}, {Open: true}, {Newest: true}, {Prefix: "run-"}, {Archived: true}} {
 		names, err := s.List(ctx, q)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, fmt.Sprint(names))
 	}
-	names, err := s.List(ctx, journal.Query{})
+	names, err := everything(ctx, s)
 	for _, name := range names {
-		events, err := s.Events(ctx, name, 0)
+		events, err := remembered(ctx, s, name)
 		if err != nil {
 			return nil, err
 		}
@@ -179,6 +179,26 @@ func tale(s *Store) (all []string, err error) {
 		}
 	}
 	return all, err
+}
+
+// everything returns the names of all journals, those that are archived last.
+func everything(ctx context.Context, s *Store) ([]string, error) {
+	names, err := s.List(ctx, journal.Query{})
+	if err != nil {
+		return nil, err
+	}
+	archived, err := s.List(ctx, journal.Query{Archived: true})
+	return append(names, archived...), err
+}
+
+// remembered returns what is left of a journal: its events, or the one with which
+// it was archived.
+func remembered(ctx context.Context, s *Store, name string) ([]journal.Event, error) {
+	events, err := s.Events(ctx, name, 0)
+	if a, ok := errors.AsType[*journal.ArchivedError](err); ok {
+		return s.Events(ctx, name, a.Events)
+	}
+	return events, err
 }
 
 // A workshop has a directory in which images are harmed and looked at.

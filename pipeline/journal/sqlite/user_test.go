@@ -184,7 +184,7 @@ func (u *user) reads(s *Store) {
 	if s == nil {
 		return
 	}
-	names, err := s.List(u.ctx, journal.Query{})
+	names, err := everything(u.ctx, s)
 	if !u.told(s, "List", err) {
 		return
 	}
@@ -192,7 +192,7 @@ func (u *user) reads(s *Store) {
 		u.problem("List = %q; want %d journals", names, len(u.acked))
 	}
 	for _, name := range names {
-		events, err := s.Events(u.ctx, name, 0)
+		events, err := remembered(u.ctx, s, name)
 		if u.told(s, "Events", err) && len(u.maybe) == 0 && !slices.Equal(texts(events), u.acked[name]) {
 			u.problem("Events(%q) = %d events; want the %d that were acknowledged", name, len(events), len(u.acked[name]))
 		}
@@ -247,14 +247,14 @@ func (u *user) audit(when, path string, on *disk) {
 	if i := slices.IndexFunc(r.SetAside, func(s string) bool { return !strings.HasSuffix(s, tornSuffix) }); i >= 0 {
 		u.problem("%s: after Open still %q", when, r.SetAside[i])
 	}
-	names, err := s.List(ctx, journal.Query{})
+	names, err := everything(ctx, s)
 	if err != nil {
 		u.problem("%s: List = %v", when, err)
 		return
 	}
 	there := map[string]bool{}
 	for _, name := range names {
-		events, err := s.Events(ctx, name, 0)
+		events, err := remembered(ctx, s, name)
 		if err != nil {
 			u.problem("%s: Events(%q) = %v", when, name, err)
 			return

@@ -138,6 +138,11 @@ var workloads = []workload{
 			u.appends(two, 10, "a")
 		}
 	}},
+	{"archiving", "closed", 0, func(u *user) {
+		s := u.open()
+		u.archives(s)
+		u.appends(s, 10, "a")
+	}},
 	{"after a kill", "open", 0, goesOn},
 	{"after a crash that left the last commit in the database alone", "database", 0, goesOn},
 	{"after a crash that left the last commit in the witness alone", "witness", 0, goesOn},
@@ -187,6 +192,30 @@ func (u *user) conflicts(s *Store) {
 	err := s.Append(u.ctx, batch("b", 0, note("never")), batch("a", 77, note("never")))
 	if !errors.Is(err, journal.ErrConflict) && u.told(s, "Append", err) {
 		u.problem("Append at a wrong length = nil; want ErrConflict")
+	}
+}
+
+// archives archives a run. If the outcome is not known either the run is there or
+// what is left of it.
+func (u *user) archives(s *Store) {
+	if s == nil {
+		return
+	}
+	const name = "old"
+	events := []journal.Event{note("an event of old"), ended()}
+	u.note(s, []string{name, name}, texts(events), u.acked, s.Append(u.ctx, batch(name, 0, events...)))
+	_, digest, err := journal.MarshalArchive(name, events)
+	if u.closed[s] || len(u.acked[name]) == 0 || !u.told(s, "MarshalArchive", err) {
+		return
+	}
+	left := []string{string(journal.Archived)}
+	e := journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &journal.Archival{Events: len(events), Digest: digest}}
+	err = s.Archive(u.ctx, name, len(events), e)
+	if u.told(s, "Archive", err) {
+		u.acked[name] = left
+	} else if errors.Is(err, journal.ErrClosed) {
+		u.maybe = append(u.maybe, u.acked[name], left)
+		delete(u.acked, name)
 	}
 }
 
