@@ -13,14 +13,16 @@ import (
 )
 
 // A shim is a file system of SQLite's (sqlite.org/vfs.html) that stands before
-// its own, and is on a drive. SQLite knows it by its name, and it is
-// there until the process ends.
+// its own, and is on a drive. SQLite knows it by its name, and it is there until
+// the process ends.
+//
+// What SQLite has pointers to is memory of C, for those to Go's would be refused
+// with -race.
 type shim struct {
-	vfs   lib.Tsqlite3_vfs
-	cname [16]byte
-	name  string
-	real  uintptr // SQLite's own
-	drive drive   // replaced only while nothing is open
+	name    string
+	real    uintptr // SQLite's own
+	methods uintptr // of the files
+	drive   drive   // replaced only while nothing is open
 
 	mu    sync.Mutex
 	paths map[uintptr]string // of the files that are open
@@ -29,16 +31,24 @@ type shim struct {
 // A shimFile is a sqlite3_file. That of SQLite's own file system is after it.
 type shimFile struct {
 	methods uintptr
-	shim    uintptr
+	shim    uintptr // which
 }
 
 const behind = unsafe.Sizeof(shimFile{})
 
 // A thread is a *libc.TLS, which is handed through. Go passes it as it does any
-// other pointer.
+// other pointer, and its module is not named in go.mod.
 type thread = unsafe.Pointer
 
-// shims keeps what SQLite has pointers to.
+// Functions of SQLite, with threads of that type.
+var (
+	findVFS     = function[func(thread, uintptr) uintptr](pointer(lib.Xsqlite3_vfs_find))
+	registerVFS = function[func(thread, uintptr, int32) int32](pointer(lib.Xsqlite3_vfs_register))
+	malloc      = function[func(thread, int32) uintptr](pointer(lib.Xsqlite3_malloc))
+	free        = function[func(thread, uintptr)](pointer(lib.Xsqlite3_free))
+)
+
+// shims has all there are, by number.
 var shims struct {
 	sync.Mutex
 	all []*shim
@@ -52,36 +62,49 @@ func newShim(t *testing.T) *shim {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	here := reflect.ValueOf(c.Conn).Elem().FieldByName("tls").UnsafePointer()
 	shims.Lock()
 	defer shims.Unlock()
-	s := &shim{name: fmt.Sprintf("shim%d", len(shims.all)), paths: map[uintptr]string{}}
-	shims.all = append(shims.all, s)
-	copy(s.cname[:], s.name)
-	here := threadOf(c, lib.Xsqlite3_vfs_find)
-	s.real = lib.Xsqlite3_vfs_find(here, 0)
-	s.vfs = *at[lib.Tsqlite3_vfs](s.real)
-	s.vfs.FpNext = 0
-	s.vfs.FszOsFile += int32(behind)
-	s.vfs.FzName = uintptr(unsafe.Pointer(&s.cname))
-	s.vfs.FpAppData = uintptr(unsafe.Pointer(s))
-	s.vfs.FxOpen = pointer(shimOpen)
-	s.vfs.FxDelete = pointer(shimDelete)
-	s.vfs.FxAccess = pointer(shimAccess)
-	s.vfs.FxFullPathname = pointer(shimFullPathname)
-	if code := lib.Xsqlite3_vfs_register(here, uintptr(unsafe.Pointer(&s.vfs)), 0); code != lib.SQLITE_OK {
+	s := &shim{
+		name:    fmt.Sprintf("shim%d", len(shims.all)),
+		real:    findVFS(here, 0),
+		methods: kept(here, shimMethods),
+		paths:   map[uintptr]string{},
+	}
+	name := [16]byte{}
+	copy(name[:], s.name)
+	vfs := *s.own()
+	vfs.FpNext = 0
+	vfs.FszOsFile += int32(behind)
+	vfs.FzName = kept(here, name)
+	vfs.FpAppData = uintptr(len(shims.all))
+	vfs.FxOpen = pointer(shimOpen)
+	vfs.FxDelete = pointer(shimDelete)
+	vfs.FxAccess = pointer(shimAccess)
+	vfs.FxFullPathname = pointer(shimFullPathname)
+	if code := registerVFS(here, kept(here, vfs), 0); code != lib.SQLITE_OK {
 		t.Fatalf("sqlite3_vfs_register = %d", code)
 	}
+	shims.all = append(shims.all, s)
 	return s
+}
+
+// kept returns a copy of v in memory of C.
+func kept[T any](here thread, v T) uintptr {
+	address := malloc(here, int32(unsafe.Sizeof(v)))
+	*at[T](address) = v
+	return address
+}
+
+// shimBy returns a shim by its number.
+func shimBy(number uintptr) *shim {
+	shims.Lock()
+	defer shims.Unlock()
+	return shims.all[number]
 }
 
 // disk returns that of a store which is behind the shim.
 func (s *shim) disk() *disk { return s.drive.disk(s.name) }
-
-// threadOf returns the thread of a connection, as f wants it: its type cannot be
-// named where go.mod does not name its module.
-func threadOf[T, R any](c *conn, f func(*T, uintptr) R) *T {
-	return (*T)(reflect.ValueOf(c.Conn).Elem().FieldByName("tls").UnsafePointer())
-}
 
 // at returns what C has at an address.
 func at[T any](address uintptr) *T { return *(**T)(unsafe.Pointer(&address)) }
@@ -107,13 +130,13 @@ func textAt(address uintptr) string {
 	return string(bytesAt(address, n))
 }
 
-func shimOf(vfs uintptr) *shim { return at[shim](at[lib.Tsqlite3_vfs](vfs).FpAppData) }
+func shimOf(vfs uintptr) *shim { return shimBy(at[lib.Tsqlite3_vfs](vfs).FpAppData) }
 
 func (s *shim) own() *lib.Tsqlite3_vfs { return at[lib.Tsqlite3_vfs](s.real) }
 
 func shimOpen(here thread, vfs, name, file uintptr, flags int32, out uintptr) int32 {
 	s, f := shimOf(vfs), at[shimFile](file)
-	*f = shimFile{shim: uintptr(unsafe.Pointer(s))} // with no methods it is not closed
+	*f = shimFile{shim: at[lib.Tsqlite3_vfs](vfs).FpAppData} // with no methods it is not closed
 	if w := s.drive.strike("open"); w != nil {
 		return w.code
 	}
@@ -124,7 +147,7 @@ func shimOpen(here thread, vfs, name, file uintptr, flags int32, out uintptr) in
 	s.mu.Lock()
 	s.paths[file] = textAt(name)
 	s.mu.Unlock()
-	f.methods = uintptr(unsafe.Pointer(&shimMethods))
+	f.methods = s.methods
 	return code
 }
 
@@ -157,11 +180,10 @@ type opened struct {
 	methods *lib.Tsqlite3_io_methods
 	drive   drive
 	path    string // empty if it is a temporary one
-	n       int64  // what size returns; here since no stack may move under C
 }
 
 func openedAt(here thread, file uintptr) *opened {
-	s := at[shim](at[shimFile](file).shim)
+	s := shimBy(at[shimFile](file).shim)
 	s.mu.Lock()
 	path := s.paths[file]
 	s.mu.Unlock()
@@ -170,11 +192,20 @@ func openedAt(here thread, file uintptr) *opened {
 }
 
 func (o *opened) write(b []byte, from int64) error {
-	return failed(function[func(thread, uintptr, uintptr, int32, int64) int32](o.methods.FxWrite)(o.here, o.file, uintptr(unsafe.Pointer(unsafe.SliceData(b))), int32(len(b)), from))
+	if len(b) == 0 {
+		return nil
+	}
+	buffer := malloc(o.here, int32(len(b)))
+	defer free(o.here, buffer)
+	copy(bytesAt(buffer, int32(len(b))), b)
+	return failed(function[func(thread, uintptr, uintptr, int32, int64) int32](o.methods.FxWrite)(o.here, o.file, buffer, int32(len(b)), from))
 }
 
 func (o *opened) read(b []byte, from int64) error {
-	code := function[func(thread, uintptr, uintptr, int32, int64) int32](o.methods.FxRead)(o.here, o.file, uintptr(unsafe.Pointer(unsafe.SliceData(b))), int32(len(b)), from)
+	buffer := malloc(o.here, int32(len(b)))
+	defer free(o.here, buffer)
+	code := function[func(thread, uintptr, uintptr, int32, int64) int32](o.methods.FxRead)(o.here, o.file, buffer, int32(len(b)), from)
+	copy(b, bytesAt(buffer, int32(len(b))))
 	if code == lib.SQLITE_IOERR_SHORT_READ {
 		return nil // the rest is zero
 	}
@@ -186,8 +217,10 @@ func (o *opened) truncate(size int64) error {
 }
 
 func (o *opened) size() (int64, error) {
-	code := function[func(thread, uintptr, uintptr) int32](o.methods.FxFileSize)(o.here, o.file, uintptr(unsafe.Pointer(&o.n)))
-	return o.n, failed(code)
+	n := kept(o.here, int64(0))
+	defer free(o.here, n)
+	code := function[func(thread, uintptr, uintptr) int32](o.methods.FxFileSize)(o.here, o.file, n)
+	return *at[int64](n), failed(code)
 }
 
 // A codeError is a code of SQLite's that is not SQLITE_OK.
@@ -220,7 +253,7 @@ var shimMethods = lib.Tsqlite3_io_methods{
 	FxClose: pointer(func(here thread, file uintptr) int32 {
 		o := openedAt(here, file)
 		return o.drive.does("close", func() int32 {
-			s := at[shim](at[shimFile](file).shim)
+			s := shimBy(at[shimFile](file).shim)
 			s.mu.Lock()
 			delete(s.paths, file)
 			s.mu.Unlock()
