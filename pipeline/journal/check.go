@@ -43,8 +43,8 @@ func CheckArchive(name string, length int, e *Event) (*Archival, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("event %d for %q: %w: %w", length, name, ErrInput, err)
 	}
-	a, ok := e.Data.(*Archival)
-	if !ok {
+	a, archives := e.Data.(*Archival)
+	if !archives {
 		return nil, fmt.Errorf("archive of %q with an event of kind %q and data of type %T, want %q and %T: %w", name, e.Kind, e.Data, Archived, a, ErrInput)
 	}
 	if length < 1 || a.Events != length {
