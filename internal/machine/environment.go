@@ -233,13 +233,14 @@ func (m *Machine) Barred(i int32, e *Environment) bool {
 }
 
 // rival returns who keeps stage n out of e, or a zero Visitor, and whether the run
-// gives way to it for good (E1, E2, E6).
+// gives way to it for good: to a newer one that waits only as long as it is not
+// inside (E1, E2, E6).
 func (m *Machine) rival(n *Node, e *Environment) (other Visitor, yields bool) {
 	me := Visitor{Run: m.Run, Started: m.Begun}
 	if !n.Urgent && m.outdated(me, e) {
 		return e.Release, true
 	}
-	return e.before(me, n.Newest && !n.Urgent)
+	return e.before(me, n.Newest && !n.Urgent && e.Holder.Run != m.Run)
 }
 
 // outdated reports whether run me would replace a newer release in e: one of the

@@ -213,6 +213,37 @@ func TestAWayOutLetsNoOlderReleaseIn(t *testing.T) {
 	}
 }
 
+// TestWhoIsInsideIsNotSuperseded has a newer run wait for where a run is already, by
+// a way out or since before its definition changed. One that is inside does not give
+// way (E2).
+func TestWhoIsInsideIsNotSuperseded(t *testing.T) {
+	for _, test := range []struct {
+		name, tree, next string // the tree it goes on under, if that changes
+		script           []string
+	}{
+		{"by a way out", "seq(finally(a, b{env=prod}), c{env=prod newest})", "", []string{"a done", "younger queues prod", "b done"}},
+		{"since before it changed", "seq(b{env=prod newest}, c{env=prod newest})", "seq(b{env=prod newest}, c{env=prod newest}, d)", []string{"younger queues prod", "b done"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(must(t, test.tree))
+			for _, l := range test.script {
+				w.pull()
+				if err := w.tell(l, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.next != "" {
+				w.adopt(must(t, test.next))
+			}
+			w.pull()
+			i, _ := w.m.Find("c")
+			if v := w.m.View(i); v.Started.IsZero() || w.m.successor != "" {
+				t.Errorf("c began at %v, the successor is %q; want it begun", v.Started, w.m.successor)
+			}
+		})
+	}
+}
+
 // TestWithout says what becomes of environments when nobody has the definition
 // of a run (R2).
 func TestWithout(t *testing.T) {
