@@ -153,6 +153,7 @@ func (s *server) drifted(m *machine.Machine, events []journal.Event) {
 
 // giveWay returns what to record with events in environments: a run that goes on
 // under another definition, which may know nothing of them, does not wait for any.
+// Nobody can enter one of which the journal is damaged anyway.
 func (x *Executor) giveWay(ctx context.Context, m *machine.Machine, events []journal.Event) (batches []journal.Batch, err error) {
 	journals, err := x.store.List(ctx, journal.Query{Prefix: machine.Journal("")})
 	if err != nil {
@@ -161,7 +162,11 @@ func (x *Executor) giveWay(ctx context.Context, m *machine.Machine, events []jou
 	for _, j := range journals {
 		env := &machine.Environment{Name: strings.TrimPrefix(j, machine.Journal(""))}
 		if err := x.growEnvironment(ctx, env); err != nil {
-			return nil, err
+			if b := (*brokenError)(nil); errors.As(err, &b) {
+				return nil, err
+			}
+			x.log.Error("an environment is left alone, for its journal cannot be read", "environment", env.Name, "error", err)
+			continue
 		}
 		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
 			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})

@@ -260,3 +260,32 @@ func TestAnAdoptedRunStandsInNobodysWay(t *testing.T) { // R2, E2, I2
 		}
 	})
 }
+
+// An environment of which the journal is damaged keeps nobody from adopting, and a
+// Store that cannot be read does.
+func TestAdoptWithADamagedEnvironment(t *testing.T) { // R2, J5
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		before := over(store, asks("release"))
+		stop := serve(t, before)
+		start(t, before, "one")
+		start(t, before, "two")
+		pass(time.Minute)
+		stop()
+		odd := journal.Event{Time: time.Now(), Kind: journal.Given, By: "nobody", Data: &journal.Departure{}}
+		if err := store.Append(t.Context(), journal.Batch{Journal: "env/attic", Events: []journal.Event{odd}}); err != nil {
+			t.Fatal(err)
+		}
+		down := errors.New("disk on fire")
+		after := over(&badJournal{Memory: store, name: "env/attic", err: down}, work("build", time.Hour))
+		if err := after.Adopt(t.Context(), "one", "ann", "no release"); !errors.Is(err, down) {
+			t.Errorf("Adopt = %v; want the error of the Store", err)
+		}
+		for id, bad := range map[string]journal.Store{"one": store, "two": &badJournal{Memory: store, name: "env/attic", err: journal.ErrCorrupt}} {
+			after := over(bad, work("build", time.Hour))
+			if err := after.Adopt(t.Context(), id, "ann", "no release"); err != nil {
+				t.Errorf("Adopt of run %s = %v; want nil, for it has nothing to do with the attic", id, err)
+			}
+		}
+	})
+}
