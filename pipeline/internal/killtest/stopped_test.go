@@ -201,7 +201,7 @@ func (h *halter) stopWriter() {
 		}
 		return false
 	})
-	ctx, cancel := context.WithTimeout(h.Context(), shortLease)
+	ctx, cancel := context.WithTimeout(h.Context(), 2*shortLease)
 	defer cancel()
 	_, err := h.x.Start(ctx, "delivery", pipeline.Trigger{Key: "in-vain", Actor: "zoe"})
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), ": waiting for ") {
@@ -210,7 +210,6 @@ func (h *halter) stopWriter() {
 	if _, err := h.x.Run(h.Context(), "one"); err != nil {
 		h.Errorf("Run while a process is stopped that writes = %v; want nil", err)
 	}
-	time.Sleep(shortLease)
 	send(h.T, victim, syscall.SIGCONT)
 	if _, err := h.x.Run(h.Context(), "in-vain"); !errors.Is(err, pipeline.ErrNoRun) {
 		h.Errorf("a run of which Start said that it was not started = %v; want ErrNoRun", err)
