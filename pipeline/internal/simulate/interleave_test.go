@@ -3,6 +3,7 @@ package simulate
 import (
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -86,6 +87,9 @@ var plots = []plot{
 // no older release replaces a newer one, and that from everywhere there is a way to
 // an end (I1–I7, I13, I17, I23, J4, J7).
 func TestInterleavings(t *testing.T) {
+	if *depth > 0 {
+		defer debug.SetGCPercent(debug.SetGCPercent(50)) // what is kept is much
+	}
 	var mu sync.Mutex
 	states, transitions, begun := 0, 0, time.Now()
 	t.Run("all", func(t *testing.T) {
@@ -94,7 +98,9 @@ func TestInterleavings(t *testing.T) {
 				continue
 			}
 			t.Run(p.name, func(t *testing.T) {
-				t.Parallel()
+				if *depth == 0 {
+					t.Parallel() // deeper, each takes gigabytes
+				}
 				s := &search{plot: p, left: p.left[*depth], most: 20_000_000}
 				if broken := s.run(); broken != "" {
 					t.Fatal(broken)
