@@ -53,13 +53,14 @@ func (e *Environment) remember(d Deployment) {
 
 // needed returns the places in History of the deployments that a way back starts
 // from or leads to: the newest, that of what is live, the last good one, the one
-// before what is live, and the one before that of something else (E5). There may
-// be -1 among them.
+// before what is live, and the one before that of something else; also what the
+// holder found, which it may put back, and the good one before that (E5). There
+// may be -1 among them.
 func (e *Environment) needed() []int {
-	here, end := e.present(), len(e.History)
+	here, found, end := e.present(), e.place(e.origin()), len(e.History)
 	all := func(*Deployment) bool { return true }
 	other := func(d *Deployment) bool { return len(d.Artifacts) > 0 && !maps.Equal(d.Artifacts, e.Live) }
-	return []int{end - 1, here, e.place(e.origin()), e.good(end, all), e.good(here, all), e.good(here, other)}
+	return []int{end - 1, here, found, e.good(end, all), e.good(here, all), e.good(here, other), e.good(found, all)}
 }
 
 // good returns the place of the last good deployment before another that fits, or

@@ -121,6 +121,7 @@ func TestWhatMayBeArchived(t *testing.T) {
 		{"one that waits to enter", built("v1"), []journal.Event{queues("a", 0)}, "the run waits to enter environment prod"},
 		{"one that brought what is live", built("v1"), deploys("a", 1, "v1", true), "the run brought what is live in environment prod"},
 		{"one before that of a run which is inside", built("v1"), append(deploys("a", 1, "v1", false), inside("b", 2), changes("b", "v2", 100)), "the run brought what is live in environment prod"},
+		{"one that would be gone back to once a run inside has put back what it found", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b, []journal.Event{inside("c", 3), changes("c", "v3", 100)}), "the run deployed what is live, or would be gone back to, in environment prod"},
 		{"one that would be gone back to", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b), "the run deployed what is live, or would be gone back to, in environment prod"},
 		{"one that failed there before", built("v1"), slices.Concat(deploys("a", 1, "v1", false), b), ""},
 		{"one that is two good ones back", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b, deploys("c", 3, "v3", true)), ""},
