@@ -47,8 +47,9 @@ type Archived struct {
 // again with its Key is still the same run, for ever, and is not begun anew.
 //
 // A run of which the journal is damaged stays, and the others are archived; all
-// such errors are returned. If Keep fails or the Store does, the rest stays too.
-// A Store that is no [journal.Archiver] is an error for which errors.Is(err,
+// such errors are returned. If Keep fails or the Store does, the rest stays too, and
+// so it does if an environment is damaged: nobody knows what that needs. A Store
+// that is no [journal.Archiver] is an error for which errors.Is(err,
 // [errors.ErrUnsupported]).
 func (x *Executor) Archive(ctx context.Context, a Archive) (Archived, error) {
 	if err := x.init(); err != nil {
@@ -56,9 +57,6 @@ func (x *Executor) Archive(ctx context.Context, a Archive) (Archived, error) {
 	}
 	r := &removal{x: x, Archive: a, done: Archived{Kept: map[string]string{}}}
 	err := r.check()
-	if err == nil {
-		err = r.survey(ctx)
-	}
 	if err == nil {
 		err = r.sweep(ctx)
 	}
@@ -96,18 +94,23 @@ func (r *removal) check() error {
 	return nil
 }
 
-// survey reads all environments.
+// survey reads what is new in all environments, and those that are new.
 func (r *removal) survey(ctx context.Context) error {
-	names, err := r.x.store.List(ctx, journal.Query{Prefix: machine.Journal("")})
+	q := journal.Query{Prefix: machine.Journal("")}
+	if n := len(r.environments); n > 0 {
+		q.After = machine.Journal(r.environments[n-1].Name)
+	}
+	names, err := r.x.store.List(ctx, q)
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		e := &machine.Environment{Name: strings.TrimPrefix(name, machine.Journal(""))}
+		r.environments = append(r.environments, &machine.Environment{Name: strings.TrimPrefix(name, machine.Journal(""))})
+	}
+	for _, e := range r.environments {
 		if err := r.x.growEnvironment(ctx, e); err != nil {
 			return err
 		}
-		r.environments = append(r.environments, e)
 	}
 	return nil
 }
@@ -166,6 +169,9 @@ func (r *removal) run(ctx context.Context, run string) (began time.Time, err err
 	}
 	if !m.Old(r.Before) || r.Pipeline != "" && r.Pipeline != m.Beginning.Pipeline {
 		return m.Begun, nil
+	}
+	if err := r.survey(ctx); err != nil { // each time: others go on, and Keep may take long
+		return m.Begun, err
 	}
 	if why := m.CanArchive(r.environments); why != nil {
 		r.done.Kept[run] = why.Error()
