@@ -267,8 +267,8 @@ type Query struct {
 	Limit    int    // at most so many, and no more than 10,000; 0 means 100
 }
 
-// Runs returns runs, newest first, but for those that are archived. A run of which the journal cannot be read
-// is left out; all errors are returned beside the others.
+// Runs returns runs, newest first, but for those that are archived. A run of which
+// the journal cannot be read is left out; all errors are returned beside the others.
 func (x *Executor) Runs(ctx context.Context, q Query) ([]Run, error) {
 	if err := x.init(); err != nil {
 		return nil, err

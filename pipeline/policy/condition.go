@@ -126,8 +126,8 @@ func (c all) Holds(at Place) error {
 // Any is the Condition that one of some conditions holds. Any() does not.
 //
 // Of conditions that something has happened before ([After], [AfterStep],
-// [Passed], [Approved], [Verified], [Baked], and Any of these) another one may hold on each way. Of
-// the others one has to hold on all ways.
+// [Passed], [Approved], [Verified], [Baked], and Any of these) another one may hold
+// on each way. Of the others one has to hold on all ways.
 func Any(conditions ...Condition) Condition { return anyOf(given(conditions)) }
 
 type anyOf []Condition
