@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/penstock/penstock/artifact"
 )
@@ -77,6 +78,9 @@ const maxLine = 64 << 20
 // it is archived, and the digest of its name and its events. Texts of several
 // journals may follow each other in one file, also after half a text, as a crash
 // leaves it.
+//
+// A name that is not UTF-8, which the text cannot hold, is an error for which
+// errors.Is(err, [ErrInput]), and so is an event of more than 64 MiB.
 func MarshalArchive(journal string, events []Event) (text []byte, digest artifact.Digest, err error) {
 	hash := Seed(journal)
 	var b bytes.Buffer
@@ -89,7 +93,11 @@ func MarshalArchive(journal string, events []Event) (text []byte, digest artifac
 		return err
 	}
 	b.WriteByte('\n')
-	err = add(json.Marshal(opening{journal}))
+	if !utf8.ValidString(journal) {
+		err = fmt.Errorf("name that is not UTF-8: %w", ErrInput)
+	} else {
+		err = add(json.Marshal(opening{journal}))
+	}
 	for i := range events {
 		if err != nil {
 			break

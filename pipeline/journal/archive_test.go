@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/pipeline/journal/journaltest"
 )
@@ -55,6 +56,15 @@ func TestArchiveComesBack(t *testing.T) {
 		if again := marshal(t, c.Journal, c.Events); again != string(text) || !reflect.DeepEqual(c.Events, events) {
 			t.Errorf("read and written again\n got %s\nwant %s", again, text)
 		}
+	}
+}
+
+// A name that would come back as another is refused, before a store forgets what
+// nobody could read (J9).
+func TestArchiveOfANameThatIsNotUTF8(t *testing.T) {
+	text, digest, err := journal.MarshalArchive("run-\xff", nil)
+	if !errors.Is(err, journal.ErrInput) || text != nil || digest != (artifact.Digest{}) {
+		t.Errorf("MarshalArchive = %q, %v, %v; want ErrInput and nothing to keep", text, digest, err)
 	}
 }
 

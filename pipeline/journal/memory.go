@@ -2,7 +2,6 @@ package journal
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,8 +204,12 @@ func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) 
 	case j.last != Ended:
 		return fmt.Errorf("archive of %q, of which the last event is %q, want %q: %w", name, j.last, Ended, ErrInput)
 	}
-	if _, digest, err := MarshalArchive(name, j.from(0)); err != nil || digest != a.Digest {
-		return errors.Join(err, fmt.Errorf("archive of %q with digest %v, want %v: %w", name, a.Digest, digest, ErrInput))
+	_, digest, err := MarshalArchive(name, j.from(0))
+	if err != nil {
+		return err
+	}
+	if digest != a.Digest {
+		return fmt.Errorf("archive of %q with digest %v, want %v: %w", name, a.Digest, digest, ErrInput)
 	}
 	j.chunks, j.gone = [][]Event{make([]Event, 0, 1)}, length
 	s.add(&Batch{Journal: name, Events: []Event{e}})
