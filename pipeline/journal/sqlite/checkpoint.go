@@ -32,7 +32,8 @@ func (s *Store) Checkpoint(ctx context.Context) (note []byte, err error) {
 	return note, nil
 }
 
-func (s *Store) note(t tip) ([]byte, error) {
+func (s *Store) note(t tip) (note []byte, err error) {
+	defer recovered(&err)
 	return s.config.Key.Sign(journal.Checkpoint{Store: s.id, Head: t.head()})
 }
 
@@ -67,8 +68,21 @@ func (s *Store) send(ctx context.Context) {
 	if note == nil || s.config.Sink == nil {
 		return
 	}
-	if err := s.config.Sink(context.WithoutCancel(ctx), note); err != nil {
+	if err := s.sink(context.WithoutCancel(ctx), note); err != nil {
 		s.warn("a checkpoint of the journals could not be sent elsewhere", err)
+	}
+}
+
+func (s *Store) sink(ctx context.Context, note []byte) (err error) {
+	defer recovered(&err)
+	return s.config.Sink(ctx, note)
+}
+
+// recovered makes an error of a panic, if it is deferred. A Key and a Sink are the
+// user's, and are called by one caller of Append on behalf of others, who wait.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v", p)
 	}
 }
 

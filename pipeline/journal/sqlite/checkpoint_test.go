@@ -170,3 +170,46 @@ func TestADeviceThatIsAway(t *testing.T) {
 		t.Errorf("Verify when the device is back = %d signed, %v; want the %d that were sent, more than %d", r.Signed, err, sent, before)
 	}
 }
+
+// I18: a Key or a Sink that panics is one that fails. The events are committed, and
+// whoever waits for the same commit is told.
+func TestAKeyOrASinkThatPanics(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		key  func()
+		sink func()
+		want string // in the log
+	}{
+		{"the key", func() { panic("no device") }, func() {}, "could not be signed"},
+		{"the sink", func() {}, func() { panic("no network") }, "could not be sent"},
+	} {
+		var log bytes.Buffer
+		s, err := Config{
+			Key:  hooked{keyOf(3), c.key},
+			Sink: func(context.Context, []byte) error { c.sink(); return nil },
+			Log:  slog.New(slog.NewTextHandler(&log, nil)),
+		}.Open(t.Context(), filepath.Join(t.TempDir(), "s.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		shortLogs(s)
+		for i := range 8 {
+			must(t, s, batch("a", i, note("x")))
+		}
+		if !strings.Contains(log.String(), c.want) || !strings.Contains(log.String(), "panic: no ") {
+			t.Errorf("%s panics: log = %q; want that a checkpoint %s, and why", c.name, log.String(), c.want)
+		}
+	}
+}
+
+// A hooked key does something before it signs.
+type hooked struct {
+	signed.Key
+	before func()
+}
+
+func (k hooked) Sign(c journal.Checkpoint) ([]byte, error) {
+	k.before()
+	return k.Key.Sign(c)
+}

@@ -18,17 +18,18 @@ type Config struct {
 
 	// Key signs a checkpoint after every thousand events or so, and before a
 	// log of the witness is left for the next. The note is kept in the
-	// witness, and Verify checks those that are there. If it cannot sign, Log
+	// witness, and Verify checks those that are there. If it cannot sign, or panics, Log
 	// is told, and the next checkpoint is signed a thousand events later. nil
 	// means there are none. The key has to be kept where who can change the
 	// store cannot read it.
 	Key journal.Key
 
 	// Sink is given each checkpoint that Key signs, to send it elsewhere. One
-	// caller of Append calls it when its events are acknowledged, and waits:
-	// it should take no longer than a caller can bear. If it fails, Log is
-	// told, and the next checkpoint says more. It is not called at once by
-	// several. nil means they stay here.
+	// caller of Append calls it when its events are committed, and waits: it
+	// should take no longer than a caller can bear, and must not call the
+	// Store, which waits for it. If it fails or panics, Log is told, and the
+	// next checkpoint says more. It is not called at once by several. nil
+	// means they stay here.
 	Sink func(ctx context.Context, note []byte) error
 
 	// Log is told of what a crash left, and was set aside or put back, and of
