@@ -170,8 +170,11 @@ func (a *archiveReader) next() bool {
 		a.again = false
 		return true
 	}
+	if !a.lines.Scan() {
+		return false
+	}
 	a.number++
-	return a.lines.Scan()
+	return true
 }
 
 // opens reports whether the line begins a journal.

@@ -119,6 +119,11 @@ func TestArchiveThatCannotBeRead(t *testing.T) {
 	if got := fmt.Sprint(readAll(broken)); got != fmt.Sprintf("[a %d error]", len(journaltest.Events())) {
 		t.Errorf("what was read before the reader failed: %s; want the first journal and the error, which is not damage", got)
 	}
+	for _, err := range journal.ReadArchive(strings.NewReader("\n{\"journal\":\"a\"}\n")) {
+		if !strings.Contains(err.Error(), "line 2, ") {
+			t.Errorf("a text that ends after its second line: %v; want that line named", err)
+		}
+	}
 	long := "\n{\"journal\":\"a\"}\n" + strings.Repeat("x", 64<<20+2)
 	if got := fmt.Sprint(readAll(strings.NewReader(long))); got != "[error]" {
 		t.Errorf("a line of more than 64 MiB: %s; want an error (I21)", got)
