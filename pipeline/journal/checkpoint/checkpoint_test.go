@@ -84,6 +84,19 @@ func TestCheckpointThatIsNotTheSigners(t *testing.T) {
 	}
 }
 
+// What Open could not read is not signed.
+func TestSignOfWhatNoNoteCanHold(t *testing.T) {
+	for _, c := range []journal.Checkpoint{
+		{},
+		{Store: "S"},
+		{Store: "S\n1", Head: point.Head},
+	} {
+		if note, err := key.Sign(c); note != nil || !errors.Is(err, journal.ErrInput) {
+			t.Errorf("Sign(%+v) = %q, %v; want ErrInput", c, note, err)
+		}
+	}
+}
+
 // A device is a signer that keeps its key to itself.
 type device struct {
 	public crypto.PublicKey

@@ -52,11 +52,15 @@ func checkPublic(key ed25519.PublicKey) error {
 	return nil
 }
 
-// Sign returns c as a signed note.
+// Sign returns c as a signed note. A checkpoint that no note can hold, such as one
+// without a digest, is an error for which errors.Is(err, [journal.ErrInput]).
 func (k Key) Sign(c journal.Checkpoint) (note []byte, err error) {
 	public, err := k.public()
 	if err != nil {
 		return nil, err
+	}
+	if said, err := read(text(c)); err != nil || said != c {
+		return nil, fmt.Errorf("checkpoint: sign %+v, want the name of a store and a SHA-256: %w", c, journal.ErrInput)
 	}
 	signature, err := k.Ed25519.Sign(rand.Reader, text(c), crypto.Hash(0))
 	if err == nil && !ed25519.Verify(public, text(c), signature) {
