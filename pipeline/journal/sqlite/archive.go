@@ -51,7 +51,9 @@ func (s *Store) archive(c *conn, p *part, a *journal.Archival) (refused, failed 
 	// to be able to read it.
 	fresh := slices.ContainsFunc(s.added, func(e entry) bool { return e.journal == p.Journal })
 	switch {
-	case p.head.length != p.Length || fresh:
+	case fresh:
+		return fmt.Errorf("%q has grown in the same commit: %w", p.Journal, journal.ErrConflict), nil
+	case p.head.length != p.Length:
 		return fmt.Errorf("%q has %d events, not %d: %w", p.Journal, p.head.length, p.Length, journal.ErrConflict), nil
 	case p.head.first > 0 || !p.head.ended:
 		return fmt.Errorf("%q, of which the last event is not of kind %q: %w", p.Journal, journal.Ended, journal.ErrInput), nil
