@@ -24,9 +24,11 @@ type Archiver interface {
 	// [ErrArchived]).
 	//
 	// A journal that is of another length is an error for which
-	// errors.Is(err, [ErrConflict]), and one of which the events are not what
-	// e says, or the last is not of kind [Ended], is [ErrInput]. Nothing is
-	// forgotten then. After any other error it is not known whether it is.
+	// errors.Is(err, [ErrConflict]), and one of which the events are not as
+	// many as e says, or not of its digest, or the last is not of kind
+	// [Ended], is [ErrInput]. Nothing is forgotten then. After any other error
+	// it is not known whether it is. The rest of what e says, such as the
+	// fence, is taken as it is.
 	Archive(ctx context.Context, journal string, length int, e Event) error
 }
 

@@ -15,8 +15,9 @@ type Checkpoint struct {
 //
 // A Key with a method Check() error is asked before a store is opened with it.
 type Key interface {
-	// Sign returns c as a note that Open can read. The store calls it while
-	// others wait to append, and not at once for two checkpoints of its own.
+	// Sign returns c as a note that Open can read. It may be called at once by
+	// several: by one of those that append, for whom the others wait, and by
+	// each who asks the store for a checkpoint.
 	Sign(c Checkpoint) (note []byte, err error)
 
 	// Open returns what a note says. An error for which errors.Is(err,

@@ -60,7 +60,7 @@ type Batch struct {
 // not archived: of those the last event is of kind [Archived].
 type Query struct {
 	Prefix   string // of the name
-	Open     bool   // only those whose last event is not of kind [Ended]
+	Open     bool   // only those whose last event is not of kind [Ended], nor [Archived]
 	Archived bool   // those that are archived, and no others
 	Newest   bool   // those that began last come first
 	After    string // only those that come after this one, which may be archived; empty means from the start

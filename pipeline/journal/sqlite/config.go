@@ -11,7 +11,7 @@ import (
 // A Config is how a store is opened. The zero Config is that of [Open].
 type Config struct {
 	// ReadOnly opens a store to look at: it has to be there, nothing in it
-	// is changed or repaired, and Append and Renew are errors. Open does not
+	// is changed or repaired, and Append, Archive and Renew are errors. Open does not
 	// look for damage then, so that what is damaged can be read as far as it
 	// goes, and Verify can say where.
 	ReadOnly bool
