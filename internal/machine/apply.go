@@ -216,6 +216,18 @@ func (m *Machine) giveUp(t time.Time) {
 	}
 }
 
+// takeUp has the gates asked again that were given up when the run ended: what a
+// person has done anew may lead to what comes after them.
+func (m *Machine) takeUp() {
+	for _, g := range m.lost {
+		if s := &m.states[g]; s.phase == ended && s.status == Canceled {
+			s.phase, s.status, s.end = ready, Pending, time.Time{}
+			m.patience(g)
+			m.push(g)
+		}
+	}
+}
+
 // step takes an event that is about node i.
 func (m *Machine) step(i int32, e *journal.Event) error {
 	s := &m.states[i]

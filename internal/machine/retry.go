@@ -121,6 +121,7 @@ func (m *Machine) retried(i int32, e *journal.Event) error {
 	}
 	if m.Status.Done() {
 		m.Status, m.Reason, m.Over = Waiting, "", time.Time{}
+		m.takeUp()
 	}
 	m.redone = append(m.redone, redo{e.Step, int32(m.Length)})
 	s := &m.states[i]
