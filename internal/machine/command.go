@@ -192,8 +192,12 @@ func (m *Machine) question(do Do, i int32) Command {
 }
 
 // Asked takes a ticket back and reports whether the answer is still wanted: the
-// node may have been canceled or done anew meanwhile.
+// node may have been canceled or done anew meanwhile, and it may be one of another
+// definition.
 func (m *Machine) Asked(i int32, ticket uint32) bool {
+	if int(i) >= len(m.states) {
+		return false
+	}
 	s := &m.states[i]
 	if s.asked != ticket {
 		return false

@@ -212,3 +212,11 @@ func TestKeysAreOfTheRound(t *testing.T) {
 		t.Error("want the keys run-1/a, run-1/a/2, … (R7)")
 	}
 }
+
+// An answer comes after the run has gone on under a definition with fewer steps.
+func TestAnAnswerToAStepThatIsGone(t *testing.T) { // R2
+	m := newWorld(must(t, "a")).m
+	if m.Asked(7, 1) || m.Calling(7, 1) {
+		t.Error("an answer about a step that is not there is wanted; want it dropped")
+	}
+}

@@ -311,8 +311,12 @@ func (m *Machine) Find(step string) (int32, bool) {
 // recorded.
 func (m *Machine) InFlight() bool { return len(m.inflight) > 0 }
 
-// Calling reports whether the hook of node i is called in its given attempt.
+// Calling reports whether the hook of node i is called in its given attempt. The
+// node may be one of another definition.
 func (m *Machine) Calling(i int32, attempt int) bool {
+	if int(i) >= len(m.states) {
+		return false
+	}
 	s := &m.states[i]
 	return s.phase == calling && int(s.attempt) == attempt
 }

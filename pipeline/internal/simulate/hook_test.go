@@ -20,6 +20,7 @@ type task struct {
 	r       *live
 	do      machine.Do
 	node    int32
+	n       *machine.Node // as the definition has it that the run went on under then
 	attempt int
 	ticket  uint32
 	in      stage.Input
@@ -53,7 +54,7 @@ func (r *live) call(i int32, now time.Time) error {
 	if err := r.emit(e); err != nil {
 		return err
 	}
-	t := &task{r: r, do: machine.Call, node: i, epoch: r.m.Epoch}
+	t := &task{r: r, do: machine.Call, node: i, n: r.m.Node(i), epoch: r.m.Epoch}
 	t.attempt = e.Data.(*journal.Call).Attempt
 	t.input(e.Data.(*journal.Call).Key)
 	r.launch = append(r.launch, t)
@@ -62,7 +63,7 @@ func (r *live) call(i int32, now time.Time) error {
 
 // input sets what the hook of a stage is given.
 func (t *task) input(key string) {
-	m, n := t.r.m, t.r.m.Node(t.node)
+	m, n := t.r.m, t.n
 	in := &t.in
 	in.Pipeline, in.Run, in.Stage = m.Beginning.Pipeline, m.Run, n.Name
 	in.Key, in.Attempt = key, t.attempt
@@ -73,7 +74,7 @@ func (t *task) input(key string) {
 
 // ask makes a task of a question.
 func (r *live) ask(c machine.Command, now time.Time) {
-	t := &task{r: r, do: c.Do, node: c.Node, ticket: c.Ticket}
+	t := &task{r: r, do: c.Do, node: c.Node, n: r.m.Node(c.Node), ticket: c.Ticket}
 	switch c.Do {
 	case machine.Ask, machine.Permit:
 		t.req = r.m.Request(c.Node, now)
@@ -139,14 +140,14 @@ func (t *task) step() {
 	t.deliver()
 }
 
-func (t *task) stage() *pipeline.Stage { return t.r.m.Node(t.node).Step.(*pipeline.Stage) }
+func (t *task) stage() *pipeline.Stage { return t.n.Step.(*pipeline.Stage) }
 
 // abandon delivers, in place of a hook that does not listen, that it could not
 // be done. It goes on all the same.
 func (t *task) abandon() {
 	w := t.r.p.w
 	w.say(t.r.p, "leaves %s of %s behind", t.in.Stage, t.in.Run)
-	w.strays = append(w.strays, &task{r: t.r, do: t.do, node: t.node, attempt: t.attempt, in: t.in, epoch: t.epoch, begun: true, due: t.due, plan: t.plan})
+	w.strays = append(w.strays, &task{r: t.r, do: t.do, node: t.node, n: t.n, attempt: t.attempt, in: t.in, epoch: t.epoch, begun: true, due: t.due, plan: t.plan})
 	t.err = fmt.Errorf("%w; the hook did not return within %v after that", t.cause, grace)
 	t.left = errors.Is(t.cause, errShutdown) || errors.Is(t.cause, errFenced)
 	t.deliver()
@@ -164,7 +165,7 @@ func (t *task) deliver() {
 
 // answer asks what is a question.
 func (t *task) answer() {
-	w, n := t.r.p.w, t.r.m.Node(t.node)
+	w, n := t.r.p.w, t.n
 	ctx := w.ctx
 	switch t.do {
 	case machine.Observe:

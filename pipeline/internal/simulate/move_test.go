@@ -271,7 +271,7 @@ func (w *world) tell(p *process, m move) {
 		case t.begun:
 			what = "returns from"
 		}
-		w.say(p, "%s %s of %s", what, t.r.m.Node(t.node).Name, t.r.id)
+		w.say(p, "%s %s of %s", what, t.n.Name, t.r.id)
 	case wants:
 		a := w.pending[m.person]
 		w.say(p, "%s goes on to have recorded: %s %s of %s", a.who, a.kind, a.step, a.run)

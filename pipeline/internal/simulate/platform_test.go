@@ -70,7 +70,7 @@ func (f *platform) call(t *task) plan {
 
 // returns ends a call. A call that was interrupted has taken effect or not.
 func (f *platform) returns(t *task) (out stage.Output, stack string, err error) {
-	w, n := f.w, t.r.m.Node(t.node)
+	w, n := f.w, t.n
 	w.say(t.r.p, "%s of %s returns (%d)", t.in.Stage, t.in.Run, t.plan.ends)
 	if t.plan.stale {
 		f.fenced++
