@@ -304,6 +304,8 @@ func (a *audit) calls(t *task) {
 		return
 	}
 	switch d := b.calls[t.in.Stage]; {
+	case t.cause != nil && d != nil && d.Attempt > t.attempt: // its context is done; it was given up, and called anew
+		a.w.count.zombies++
 	case d == nil || d.Key != t.in.Key || d.Attempt != t.attempt || d.Token != t.in.Token:
 		a.w.fail("I4: %s of %s is called under %s, attempt %d, token %d; what is recorded is %+v", t.in.Stage, t.in.Run, t.in.Key, t.attempt, t.in.Token, d)
 	case b.done[t.in.Key]:
