@@ -99,7 +99,7 @@ func TestInterleavings(t *testing.T) {
 			}
 			t.Run(p.name, func(t *testing.T) {
 				if *depth == 0 {
-					t.Parallel() // deeper, each takes gigabytes
+					t.Parallel() // deeper, each may take gigabytes
 				}
 				s := &search{plot: p, left: p.left[*depth], most: 20_000_000}
 				if broken := s.run(); broken != "" {
