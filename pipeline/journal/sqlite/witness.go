@@ -233,7 +233,8 @@ func (w *witness) turn() error {
 }
 
 // catchUp reads what other processes have added to the log since, and goes on
-// to the logs that they began. What one that died left of a line is copied to
+// to the logs that they began, or to the last if others were moved away. What one
+// that died left of a line is copied to
 // a file of its own and wiped out.
 func (w *witness) catchUp() (entries []entry, err error) {
 	for {
@@ -251,7 +252,16 @@ func (w *witness) catchUp() (entries []entry, err error) {
 		}
 		next, err := os.OpenFile(filepath.Join(w.dir, logName(w.tip.seq)), os.O_RDWR, 0)
 		if errors.Is(err, os.ErrNotExist) {
-			return entries, nil
+			moved, err := w.moved()
+			if err != nil || !moved {
+				return entries, err
+			}
+			w.log.Close()
+			w.log, w.size, w.full = nil, 0, false
+			if _, entries, err = w.load(tip{}); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		if err != nil {
 			return nil, err
@@ -262,6 +272,13 @@ func (w *witness) catchUp() (entries []entry, err error) {
 			return nil, err
 		}
 	}
+}
+
+// moved reports whether the log that follows was moved away, for there are later
+// ones. What it had is covered by the sum with which those begin.
+func (w *witness) moved() (bool, error) {
+	paths, err := logs(w.dir)
+	return len(paths) > 0 && filepath.Base(paths[len(paths)-1]) > logName(w.tip.seq), err
 }
 
 // fresh returns what is in the log after what is known of it. From one byte

@@ -293,3 +293,36 @@ func TestWALIsMovedWhenARunParks(t *testing.T) {
 		t.Errorf("a minute after a run parked the WAL has %d bytes; want 0", wal())
 	}
 }
+
+// Older logs may be moved away while a Store is open that has not come as far.
+func TestLogsMovedAwayFromAStoreThatIsBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s.db")
+	idle, busy := shortLogs(openAt(t, path)), shortLogs(openAt(t, path))
+	n := 0
+	add := func(s *Store) {
+		t.Helper()
+		must(t, s, batch("a", n, note("x")))
+		n++
+	}
+	for range 10 { // as many commits each time, but not as many in the last log
+		for range 21 {
+			add(busy)
+		}
+		paths, err := logs(witnessDir(path))
+		if err != nil || len(paths) < 4 {
+			t.Fatalf("%d logs, %v; want 4 or more", len(paths), err)
+		}
+		for _, p := range paths[:len(paths)-2] {
+			if err := os.Rename(p, filepath.Join(t.TempDir(), filepath.Base(p))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		add(idle)
+		add(busy)
+	}
+	for _, s := range []*Store{idle, busy} {
+		if r, err := s.Verify(t.Context()); err != nil || r.Head.Events != int64(n) {
+			t.Errorf("Verify = %d events, %v; want %d, sound", r.Head.Events, err, n)
+		}
+	}
+}
