@@ -2,12 +2,15 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/internal/machine"
+	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/policy"
 )
 
 const (
@@ -44,7 +47,12 @@ func (w *world) heal() {
 		case w.soon():
 			w.pass()
 		case w.parked() && w.help():
-		case !w.pass():
+		case w.pass():
+		case w.circle():
+			w.count.circles++
+			w.kept()
+			return
+		default:
 			w.fail("I2, I23: nothing goes on by itself, and nobody is asked: %s", w.stands())
 		}
 	}
@@ -128,6 +136,42 @@ func (w *world) entangled(run, environment string) bool {
 	}
 	for v := range w.audit.runs[other].m.Views() {
 		if v.For == "environment" {
+			return true
+		}
+	}
+	return false
+}
+
+// circle reports whether all runs that have not ended wait for one another, and
+// people can do no more than they have: the runs are canceled, and the ways out of
+// each wait for an environment that the next one has. That is promised against only
+// for pipelines that [policy.LockOrder] proves to have no such circle, so it has to
+// report this one.
+func (w *world) circle() bool {
+	var open []string
+	for _, run := range w.runs {
+		if b := w.audit.runs[run]; b != nil && !b.m.Status.Done() {
+			open = append(open, run)
+		}
+	}
+	for _, run := range open {
+		if w.audit.runs[run].m.Canceled() == "" || !slices.ContainsFunc(open, func(other string) bool { return w.waits(run, other) }) {
+			return false
+		}
+	}
+	var all []pipeline.Pipeline
+	for _, defs := range w.defs {
+		for _, d := range defs {
+			all = append(all, d.Pipeline)
+		}
+	}
+	return len(open) > 1 && policy.LockOrder{}.CheckAll(all) != nil
+}
+
+// waits reports whether a run waits for an environment that another run is in.
+func (w *world) waits(run, other string) bool {
+	for v := range w.audit.runs[run].m.Views() {
+		if v.For == "environment" && other != run && w.audit.env(v.Node.Environment).Holder.Run == other {
 			return true
 		}
 	}

@@ -47,7 +47,7 @@ type world struct {
 
 // A count is what was done, in numbers.
 type count struct {
-	steps, events, calls, fenced, zombies, lost, acked, ended, parked, hours int
+	steps, events, calls, fenced, zombies, lost, acked, ended, parked, circles, hours int
 
 	faults [len(kinds)]int // by kind, that took effect
 }
@@ -81,6 +81,7 @@ func (c *count) add(d count) {
 	c.acked += d.acked
 	c.ended += d.ended
 	c.parked += d.parked
+	c.circles += d.circles
 	c.hours += d.hours
 }
 
@@ -89,8 +90,8 @@ func (c count) String() string {
 	for k, n := range c.faults {
 		fmt.Fprintf(&by, ", %s %d", kinds[k], n)
 	}
-	return fmt.Sprintf("%d faults (%s), %d runs of pipelines ended after %d events and %d calls of hooks, of which %d by zombies; %d acts of people acknowledged, %d by runs that were parked; %d lives fenced, %d appends lost; %d steps, %d hours",
-		c.harmed(), by.String()[2:], c.ended, c.events, c.calls, c.zombies, c.acked, c.parked, c.fenced, c.lost, c.steps, c.hours)
+	return fmt.Sprintf("%d faults (%s), %d runs of pipelines ended after %d events and %d calls of hooks, of which %d by zombies; %d acts of people acknowledged, %d by runs that were parked; %d ended in a circle of runs; %d lives fenced, %d appends lost; %d steps, %d hours",
+		c.harmed(), by.String()[2:], c.ended, c.events, c.calls, c.zombies, c.acked, c.parked, c.circles, c.fenced, c.lost, c.steps, c.hours)
 }
 
 var begin = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
