@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -286,6 +287,52 @@ func TestAdoptWithADamagedEnvironment(t *testing.T) { // R2, J5
 			if err := after.Adopt(t.Context(), id, "ann", "no release"); err != nil {
 				t.Errorf("Adopt of run %s = %v; want nil, for it has nothing to do with the attic", id, err)
 			}
+		}
+	})
+}
+
+// A run that is adopted while its hook runs has that hook stopped, and then called
+// anew, under the same key: never two at once that nobody has told to end.
+func TestARunIsAdoptedWhileAHookRuns(t *testing.T) { // R2, J3
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		var keys []string
+		last, end := context.WithCancel(context.Background())
+		end()
+		build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
+			calls++
+			keys = append(keys, in.Key)
+			if last.Err() == nil {
+				t.Errorf("call %d is made while the one before goes on; want that told to end", calls)
+			}
+			last = ctx
+			select {
+			case <-ctx.Done():
+				return stage.Output{}, context.Cause(ctx)
+			case <-time.After(time.Hour):
+				return stage.Output{}, nil
+			}
+		})}
+		store := new(journal.Memory)
+		x := over(store, build)
+		serve(t, x)
+		id := start(t, x, "one")
+		pass(time.Minute)
+		// As an executor with another definition does that takes this one for dead.
+		events, err := store.Events(t.Context(), id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parked := journal.Event{Time: time.Now(), Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}}
+		if err := store.Append(t.Context(), journal.Batch{Journal: id, Length: len(events), Events: []journal.Event{parked}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := x.Adopt(t.Context(), id, "ann", "it is not dead"); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		if r := run(t, x, id); r.Status != pipeline.Succeeded || calls != 2 || keys[0] != keys[1] {
+			t.Errorf("the run has %v (%s) after %d calls under %q; want it succeeded after 2 under one key", r.Status, r.Reason, calls, keys)
 		}
 	})
 }

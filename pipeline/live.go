@@ -281,8 +281,8 @@ func (r *live) reload() error {
 	if free, err := r.s.free(m); err != nil || !free || taken {
 		return errors.Join(errFenced, err)
 	}
-	if !r.s.current(m) {
-		return errGone
+	if adopted := m.Came != r.m.Came; !r.s.current(m) || adopted && len(r.flight)+len(r.claims) > 0 {
+		return errGone // what is under way does not count any more, nor do its nodes have these numbers
 	}
 	m.Succeed(r.m)
 	r.m, r.erring = m, nil // others may have asked since, and m does not know since when it errs

@@ -184,7 +184,7 @@ func (r *live) reload() error {
 	if !r.p.free(m) || taken {
 		return errFenced
 	}
-	if !r.p.takes(m) {
+	if adopted := m.Came != r.m.Came; !r.p.takes(m) || adopted && len(r.flight) > 0 {
 		return errGone
 	}
 	m = m.Clone()
