@@ -336,3 +336,44 @@ func TestARunIsAdoptedWhileAHookRuns(t *testing.T) { // R2, J3
 		}
 	})
 }
+
+// A run is parked by an executor that takes its owner for dead, and adopted, while
+// a hook is called. The owner does not call it again beside that.
+func TestAnAdoptedRunIsNotCalledTwiceAtOnce(t *testing.T) { // R2, I3, J3
+	synctest.Test(t, func(t *testing.T) {
+		now, most, calls := 0, 0, 0
+		slow := pipeline.Stage{Name: "deploy", Run: stage.Func(func(ctx context.Context, _ stage.Input) (stage.Output, error) {
+			now, calls = now+1, calls+1
+			most = max(most, now)
+			defer func() { now-- }()
+			if calls > 1 {
+				return stage.Output{}, nil
+			}
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			return stage.Output{}, ctx.Err()
+		})}
+		store := new(journal.Memory)
+		x := over(store, slow)
+		serve(t, x)
+		id := start(t, x, "one")
+		synctest.Wait()
+		events, err := store.Events(t.Context(), id, 0)
+		if err != nil || calls != 1 {
+			t.Fatalf("%d calls, %v; want one under way", calls, err)
+		}
+		digest := events[0].Data.(*journal.Beginning).Definition
+		err = store.Append(t.Context(), journal.Batch{Journal: id, Length: len(events), Events: []journal.Event{
+			{Time: time.Now(), Kind: journal.Waiting, Data: &journal.Wait{For: "drift"}},
+			{Time: time.Now(), Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: digest}},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pass(time.Hour)
+		wantRun(t, x, id, pipeline.Succeeded)
+		if most != 1 || calls != 2 {
+			t.Errorf("%d calls, %d at once; want two, one after the other", calls, most)
+		}
+	})
+}

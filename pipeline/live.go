@@ -277,7 +277,7 @@ func (r *live) reload() error {
 		return errGone
 	}
 	called := func(t *task) bool { return t.do == machine.Call }
-	taken := m.Owner != r.s.name && slices.ContainsFunc(r.flight, called) // what they do does not count any more
+	taken := (m.Owner != r.s.name || m.Came != r.m.Came) && slices.ContainsFunc(r.flight, called) // what they do does not count any more
 	if free, err := r.s.free(m); err != nil || !free || taken {
 		return errors.Join(errFenced, err)
 	}

@@ -180,7 +180,7 @@ func (r *live) reload() error {
 		return errGone
 	}
 	called := func(t *task) bool { return t.do == machine.Call }
-	taken := m.Owner != r.p.name && slices.ContainsFunc(r.flight, called)
+	taken := (m.Owner != r.p.name || m.Came != r.m.Came) && slices.ContainsFunc(r.flight, called)
 	if !r.p.free(m) || taken {
 		return errFenced
 	}
