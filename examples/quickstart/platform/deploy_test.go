@@ -241,10 +241,7 @@ func TestKilledPlatformComesBack(t *testing.T) {
 		return errors.Is(err, ErrAway)
 	})
 	for _, was := range st.Environments["shop"].Processes {
-		eventually(t, fmt.Sprintf("%s ends with its platform", was.Version), func() bool {
-			_, err := http.Get(was.URL + "/healthz")
-			return err != nil
-		})
+		eventually(t, fmt.Sprintf("%s ends with its platform", was.Version), func() bool { return !answers(was) })
 	}
 	if err := p.deploy(p.v2, 10, p.v1); err != nil {
 		t.Fatal(err)
@@ -266,7 +263,7 @@ func TestStopEndsAllAndKeepsTheRecord(t *testing.T) {
 	if err := p.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := http.Get(was.URL + "/healthz"); err == nil {
+	if answers(was) {
 		t.Errorf("v1 answers after Stop; want it to have ended")
 	}
 	if _, err := p.Now(t.Context()); !errors.Is(err, ErrAway) {
@@ -298,6 +295,16 @@ func (p *platform) process(t *testing.T, version string) Process {
 	}
 	t.Fatalf("%s is not there", version)
 	return Process{}
+}
+
+// answers reports whether a process serves.
+func answers(is Process) bool {
+	r, err := http.Get(is.URL + "/healthz")
+	if err != nil {
+		return false
+	}
+	r.Body.Close()
+	return true
 }
 
 func kill(t *testing.T, pid int) {
