@@ -135,8 +135,8 @@ type anyOf []Condition
 func (c anyOf) Describe() string { return join(c, ", or ") }
 
 func (c anyOf) Holds(at Place) error {
-	if isMissing(c) {
-		return missing{}.Holds(at)
+	if err := mistake(at, c); err != nil {
+		return err
 	}
 	var seekers anyOf
 	var short []string
@@ -211,8 +211,8 @@ type not struct{ c Condition }
 func (c not) Describe() string { return "not " + c.c.Describe() }
 
 func (c not) Holds(at Place) error {
-	if isMissing(c) {
-		return missing{}.Holds(at)
+	if err := mistake(at, c); err != nil {
+		return err
 	}
 	if c.c.Holds(at) != nil {
 		return nil

@@ -9,7 +9,8 @@ import (
 
 // AfterStep is the Condition that on every way to the stage the step with this
 // name has ended well. It is [After] for a step that is known by name; [Chain] is
-// for steps that act in no environment too.
+// for steps that act in no environment too. Where no step has the name, nothing
+// that this is a part of holds: not even [Not].
 func AfterStep(name string) Condition { return afterStep(name) }
 
 type afterStep string
@@ -19,10 +20,17 @@ func (c afterStep) Describe() string { return fmt.Sprintf("%q to have ended well
 
 // Holds implements [Condition].
 func (c afterStep) Holds(at Place) error {
+	if err := c.mistake(at); err != nil {
+		return err
+	}
+	return sought(at, c)
+}
+
+func (c afterStep) mistake(at Place) error {
 	if v, i := at.tree.one(string(c)); i < 0 {
 		return v
 	}
-	return sought(at, c)
+	return nil
 }
 
 func (c afterStep) seek(Place) func(Mark) error {

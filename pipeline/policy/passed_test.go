@@ -36,6 +36,35 @@ func TestAfterStep(t *testing.T) {
 	wantBroken(t, shop(pipeline.OnFailure{Of: scan, Do: do("test")}, d), "", policy.Each(inProduction, either))
 }
 
+// A name that is misspelt is told, however deep it is: with it a proof of the
+// opposite, or of something else, could hold of nothing.
+func TestAMisspeltNameIsNoProof(t *testing.T) {
+	p := shop(do("scna"), do("test"), deploy(production, "deploy"))
+	misspelt, there := policy.AfterStep("scan"), policy.AfterStep("test")
+	never := policy.Not(policy.All())
+	const want = `steps[2]: "deploy" in "production": want a step "scan"; none has this name; did you mean "scna"?`
+	const more = "\n" + `steps[2]: "deploy" in "production": want a step "tset"; none has this name; did you mean "test"?`
+	for _, tt := range []struct {
+		name string
+		c    policy.Condition
+	}{
+		{"not", policy.Not(misspelt)},
+		{"not not", policy.Not(policy.Not(misspelt))},
+		{"all", policy.All(there, misspelt)},
+		{"not all, of which another does not hold", policy.Not(policy.All(never, misspelt))},
+		{"any, of which another holds", policy.Any(there, misspelt)},
+		{"any, of which another holds that is no step before", policy.Any(policy.All(), misspelt)},
+		{"any of any", policy.Any(policy.Any(there, misspelt), there)},
+		{"not any", policy.Not(policy.Any(never, misspelt))},
+		{"all of any of not of all", policy.All(policy.Any(there, policy.Not(policy.All(there, misspelt))))},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantBroken(t, p, want, policy.Each(inProduction, tt.c))
+		})
+	}
+	wantBroken(t, p, want+more, policy.Each(inProduction, policy.Not(policy.Any(misspelt, policy.AfterStep("tset")))))
+}
+
 func TestPassed(t *testing.T) {
 	d := deploy(production, "deploy")
 	const want = `"deploy" in "production": want gate "2 approvals from group \"release-managers\"" to have passed`
