@@ -54,7 +54,7 @@ type Visit struct {
 //
 // Steps in a [ForEach] are looked up by their names with the item and then
 // without. A name that nothing has is ignored: [History] may be that of an older
-// definition.
+// definition. A time below zero is an error.
 type Assume struct {
 	At      time.Time                // from when on; zero means now. Nothing else happens before
 	Ahead   time.Duration            // how far to look; 0 means a year of 365 days
@@ -157,10 +157,18 @@ func (a *Assume) begin() time.Time {
 
 // check refuses times below zero, with which a forecast would look back.
 func (a *Assume) check() error {
-	for _, t := range []struct {
+	type assumed struct {
 		name string
 		d    time.Duration
-	}{{"Ahead", a.Ahead}, {"Default", a.Default}, {"Approve", a.Approve}} {
+	}
+	times := []assumed{{"Ahead", a.Ahead}, {"Default", a.Default}, {"Approve", a.Approve}}
+	for _, step := range slices.Sorted(maps.Keys(a.Takes)) {
+		times = append(times, assumed{fmt.Sprintf("Takes[%q]", step), a.Takes[step]})
+	}
+	for _, env := range slices.Sorted(maps.Keys(a.Stays)) {
+		times = append(times, assumed{fmt.Sprintf("Stays[%q]", env), a.Stays[env]})
+	}
+	for _, t := range times {
 		if t.d < 0 {
 			return fmt.Errorf("pipeline: Assume.%s is %v; want a time, 0 or more", t.name, t.d)
 		}

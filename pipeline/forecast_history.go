@@ -8,12 +8,13 @@ import (
 // History returns how long steps took in past runs, for [Assume.Takes]: the median
 // of the times that a stage took which succeeded when it was called first, and of
 // those that people took for the last vote that let a gate pass. Steps in a
-// [ForEach] are taken together, by their names without the item.
+// [ForEach] are taken together, by their names without the item. What seems to
+// have ended before it began, as the clock was set meanwhile, is left out.
 func History(runs []Run) map[string]time.Duration {
 	took := map[string][]time.Duration{}
 	for _, r := range runs {
 		for _, s := range r.Steps {
-			if d, ok := s.took(); ok {
+			if d, ok := s.took(); ok && d >= 0 {
 				name := taskOf(s.Name)
 				took[name] = append(took[name], d)
 			}

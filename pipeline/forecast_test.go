@@ -149,9 +149,12 @@ func TestForecastAsksAboutACheckNoMoreThanAHundredTimes(t *testing.T) {
 
 func TestForecastRefusesTimesBelowZero(t *testing.T) {
 	for want, assume := range map[string]pipeline.Assume{
-		"pipeline: Assume.Ahead is -1h0m0s; want a time, 0 or more": {Ahead: -time.Hour},
-		"pipeline: Assume.Default is -1s; want a time, 0 or more":   {Default: -time.Second},
-		"pipeline: Assume.Approve is -1ns; want a time, 0 or more":  {Approve: -1},
+		"pipeline: Assume.Ahead is -1h0m0s; want a time, 0 or more":               {Ahead: -time.Hour},
+		"pipeline: Assume.Default is -1s; want a time, 0 or more":                 {Default: -time.Second},
+		"pipeline: Assume.Approve is -1ns; want a time, 0 or more":                {Approve: -1},
+		`pipeline: Assume.Takes["deploy"] is -1m0s; want a time, 0 or more`:       {Takes: map[string]time.Duration{"deploy": -time.Minute}},
+		`pipeline: Assume.Takes["b"] is -2ns; want a time, 0 or more`:             {Takes: map[string]time.Duration{"d": -4, "c": -3, "a": 1, "b": -2, "e": -5}},
+		`pipeline: Assume.Stays["production"] is -1h0m0s; want a time, 0 or more`: {Stays: map[string]time.Duration{"production": -time.Hour}},
 	} {
 		f, err := stages(t, release(live)).Forecast(t.Context(), pipeline.Trigger{}, assume)
 		if err == nil || err.Error() != want {
@@ -279,6 +282,7 @@ func TestHistoryIsTheMedianOfWhatWentWell(t *testing.T) {
 		took("stage", "flaky", 9, func(s *pipeline.StepState) { s.Attempt = 2 }),
 		took("stage", "broken", 9, func(s *pipeline.StepState) { s.Status = pipeline.Failed }),
 		took("stage", "retried", 9, func(s *pipeline.StepState) { s.Round = 2 }),
+		took("stage", "back", -1), took("gate", "ahead", -1), // by a clock that was set meanwhile
 	})
 	if diff := cmp.Diff(map[string]time.Duration{"deploy": 3 * time.Minute, "go": 30 * time.Minute}, got); diff != "" {
 		t.Errorf("History (-want +got):\n%s", diff)
