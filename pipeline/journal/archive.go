@@ -138,12 +138,12 @@ type Chapter struct {
 // of r, or of a line of more than 64 MiB.
 func ReadArchive(r io.Reader) iter.Seq2[Chapter, error] {
 	return func(yield func(Chapter, error) bool) {
-		a := &archiveReader{lines: bufio.NewScanner(r)}
+		a := &archiveReader{lines: bufio.NewScanner(&dataFirst{r: r})}
 		a.lines.Buffer(nil, maxLine+1)
 		for a.seek() {
 			c, err := a.chapter()
-			if a.lines.Err() != nil {
-				break
+			if err != nil && a.lines.Err() != nil {
+				break // what is missing may be there
 			}
 			if err != nil {
 				err = fmt.Errorf("journal: archive, line %d, of %q: %w", a.number, c.Journal, err)
@@ -157,6 +157,24 @@ func ReadArchive(r io.Reader) iter.Seq2[Chapter, error] {
 			yield(Chapter{}, fmt.Errorf("journal: archive, after line %d: %w", a.number, err))
 		}
 	}
+}
+
+// A dataFirst keeps an error that comes with data for the next Read. A Scanner tells
+// of it before the lines in that data.
+type dataFirst struct {
+	r   io.Reader
+	err error
+}
+
+func (d *dataFirst) Read(p []byte) (n int, err error) {
+	if d.err != nil {
+		return 0, d.err
+	}
+	n, d.err = d.r.Read(p)
+	if n > 0 {
+		return n, nil
+	}
+	return n, d.err
 }
 
 // An archiveReader reads an archive line by line.

@@ -130,6 +130,38 @@ func TestArchiveThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// What comes before an error of the reader is read, also if it comes together with
+// it, as an io.Reader may return it.
+func TestArchiveIsReadUpToAnError(t *testing.T) {
+	a, b := marshal(t, "a", journaltest.Events()[:4]), marshal(t, "b", journaltest.Events()[:2])
+	torn := a[:len(a)/2]
+	down := iotest.ErrReader(errors.New("no route to host"))
+	for _, c := range []struct {
+		name, text   string
+		whole, error string // what is read if the text ends there, and if the reader fails
+	}{
+		{"nothing", "", "[]", "[error]"},
+		{"journals", a + b, "[a 4 b 2]", "[a 4 b 2 error]"},
+		{"journals without the last end of a line", a + b[:len(b)-1], "[a 4 b 2]", "[a 4 b 2 error]"},
+		{"a part of one", b + torn, "[b 2 a damaged]", "[b 2 error]"},
+		{"damage", torn + b, "[a damaged b 2]", "[a damaged b 2 error]"},
+	} {
+		for how, by := range map[string]func(io.Reader) io.Reader{
+			"after what was read last": func(r io.Reader) io.Reader { return r },
+			"after a byte":             iotest.OneByteReader,
+			"with what was read last":  iotest.DataErrReader,
+			"with the last byte":       func(r io.Reader) io.Reader { return iotest.DataErrReader(iotest.OneByteReader(r)) },
+		} {
+			if got := fmt.Sprint(readAll(by(strings.NewReader(c.text)))); got != c.whole {
+				t.Errorf("%s, and an end that comes %s: %s; want %s", c.name, how, got, c.whole)
+			}
+			if got := fmt.Sprint(readAll(by(io.MultiReader(strings.NewReader(c.text), down)))); got != c.error {
+				t.Errorf("%s, and an error that comes %s: %s; want %s", c.name, how, got, c.error)
+			}
+		}
+	}
+}
+
 // FuzzReadArchive: whatever is read without an error is what was written.
 func FuzzReadArchive(f *testing.F) {
 	a := marshal(f, "a", journaltest.Events()[:4])
