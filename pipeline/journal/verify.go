@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/penstock/penstock/artifact"
@@ -98,7 +99,12 @@ func Verify(ctx context.Context, s Store, heads ...Head) (Report, error) {
 	if err != nil {
 		return r, fmt.Errorf("journal: verify: %w", err)
 	}
-	for _, name := range append(names, archived...) {
+	seen := make(map[string]bool, len(names)+len(archived))
+	for _, name := range slices.Concat(names, archived) {
+		if seen[name] {
+			continue // it was archived between the two lists
+		}
+		seen[name] = true
 		events, err := s.Events(ctx, name, 0)
 		if a := (*ArchivedError)(nil); errors.As(err, &a) {
 			r.Head.Events += int64(a.Events)

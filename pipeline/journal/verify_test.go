@@ -54,6 +54,43 @@ func TestVerifyReadsAStoreThatIsNoVerifier(t *testing.T) {
 	}
 }
 
+// A busy store is no Verifier, and one of its journals is archived as soon as the
+// journals that are not have been listed.
+type busy struct {
+	journal.Store
+	archive func()
+}
+
+func (s *busy) List(ctx context.Context, q journal.Query) ([]string, error) {
+	names, err := s.Store.List(ctx, q)
+	if !q.Archived {
+		s.archive()
+	}
+	return names, err
+}
+
+func TestVerifyCountsAJournalOnceThatIsArchivedMeanwhile(t *testing.T) { // J5, J9
+	var s journal.Memory
+	events := []journal.Event{{Time: noon, Kind: journal.Began}, {Time: noon, Kind: journal.Ended, Data: &journal.End{Status: "succeeded"}}}
+	for _, name := range []string{"a", "b"} {
+		if err := s.Append(t.Context(), journal.Batch{Journal: name, Events: events}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := journal.Verify(t.Context(), &busy{&s, func() {
+		_, digest, err := journal.MarshalArchive("a", events)
+		if err == nil {
+			err = s.Archive(t.Context(), "a", 2, journal.Event{Time: noon, Kind: journal.Archived, Data: &journal.Archival{Events: 2, Digest: digest}})
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}})
+	if err != nil || r.Journals != 2 || r.Head.Events != 5 {
+		t.Errorf("Verify = %v, %v; want 5 events in 2 journals, one of them that it was archived", r, err)
+	}
+}
+
 func TestVerifyWithoutAStore(t *testing.T) {
 	if r, err := journal.Verify(t.Context(), nil); !errors.Is(err, journal.ErrInput) || errors.Is(err, journal.ErrCorrupt) {
 		t.Errorf("Verify = %v, %v; want ErrInput, and nothing said of a store", r, err)
