@@ -89,14 +89,16 @@ func ExampleWatcher() {
 func ExampleLeaser() {
 	ctx := context.Background()
 	var store journal.Memory
-	store.Renew(ctx, "worker-1", noon.Add(15*time.Second))
+	now := time.Now()
+	store.Renew(ctx, "worker-1", now.Add(time.Hour))
+	fmt.Println(store.Alive(ctx, "worker-1", now))
+	fmt.Println(store.Alive(ctx, "worker-1", now.Add(time.Hour)))
 
-	for _, now := range []time.Time{noon, noon.Add(15 * time.Second)} {
-		alive, err := store.Alive(ctx, "worker-1", now)
-		fmt.Println(alive, err)
-	}
+	store.Renew(ctx, "worker-1", now) // gives it up
+	fmt.Println(store.Alive(ctx, "worker-1", now))
 	// Output:
 	// true <nil>
+	// false <nil>
 	// false <nil>
 }
 

@@ -84,7 +84,7 @@ type Watcher interface {
 // shares a Store without these methods takes it that it is the only one.
 type Leaser interface {
 	// Renew says that owner lives until the given time. A time that is not
-	// after now gives the lease up.
+	// after now gives the lease up: owner holds none then, at whatever time.
 	Renew(ctx context.Context, owner string, until time.Time) error
 
 	// Alive reports whether owner holds a lease at the given time. A Store

@@ -273,6 +273,10 @@ func (s *Memory) Renew(ctx context.Context, owner string, until time.Time) error
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !until.After(time.Now()) {
+		delete(s.leases, owner)
+		return nil
+	}
 	if s.leases == nil {
 		s.leases = map[string]time.Time{}
 	}

@@ -283,6 +283,19 @@ func TestRulesFindBrokenStores(t *testing.T) {
 			}
 			return s.Renew(ctx, owner, until)
 		}}, "gave its lease up"},
+
+		{"knows until when a lease was that was given up", hooks{renew: func(s *journal.Memory, ctx context.Context, owner string, until time.Time) error {
+			if until.After(time.Now()) {
+				return s.Renew(ctx, owner, until)
+			}
+			return errors.Join(s.Renew(ctx, owner, until), s.Renew(ctx, "was "+owner, time.Now().Add(time.Hour)))
+		}, alive: func(s *journal.Memory, ctx context.Context, owner string, now time.Time) (bool, error) {
+			was, err := s.Alive(ctx, "was "+owner, time.Now())
+			if err == nil && was && now.Before(time.Now().Add(-time.Second)) {
+				return true, nil
+			}
+			return s.Alive(ctx, owner, now)
+		}}, "where the clock is behind"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			said := broken(t, func() journal.Store { return &store{hooks: c.hooks} })

@@ -178,6 +178,7 @@ var leaseRules = []rule{
 		wantAlive(t, l, "x", now.Add(30*time.Minute), true, "was renewed for an hour")
 		renew(t, l, "x", now)
 		wantAlive(t, l, "x", now, false, "gave its lease up")
+		wantAlive(t, l, "x", now.Add(-time.Minute), false, "gave its lease up, also where the clock is behind")
 		wantAlive(t, l, "y", now, true, "did not give its lease up, only x did")
 		renew(t, l, "x", now.Add(time.Minute))
 		wantAlive(t, l, "x", now, true, "gave its lease up and took it again")
