@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +27,9 @@ type Archive struct {
 	// text has to outlive a crash, for then the Store forgets the run.
 	//
 	// It may be given a run again, with the same text: if there was a crash
-	// before the Store had forgotten it. If a person had a run done anew in
-	// that moment, it is given again with more events when that has ended.
+	// before the Store had forgotten it, or the run was needed by then after
+	// all. If a person had a run done anew in that moment, it is given again
+	// with more events when that has ended.
 	Keep func(ctx context.Context, run string, text []byte) (place string, err error)
 }
 
@@ -37,30 +40,42 @@ type Archived struct {
 }
 
 // Archive moves runs out of the Store that ended before a time. It may be called
-// while runs are taken forward, by this process or others.
+// while runs are taken forward, and by several processes at once: a run may be given
+// to the Keep of each then, and leaves once.
 //
 // Nothing leaves that a rollback could need: what an environment holds, is about to
-// hold or would go back to, and who made the artifacts there. After that
-// [Executor.Run] and all else that is asked of the run is an error for which
-// errors.Is(err, [journal.ErrArchived]), and errors.As finds a
-// [journal.ArchivedError] that says when and where it went. A run that is started
-// again with its Key is still the same run, for ever, and is not begun anew.
+// hold or would go back to, and who made the artifacts there. Nor does a run leave
+// that made what an open run was given or found in an environment, or that a param
+// of an open run names: by its ID, or by the digest of what it made. What is there
+// when the run leaves counts; who starts or retries a run after that may still give
+// it what the other made, of which the archive tells.
+//
+// Of a run that left, [Executor.Run] and all else that is asked of it is an error for
+// which errors.Is(err, [journal.ErrArchived]), and errors.As finds a
+// [journal.ArchivedError] that says when and where it went. [Executor.Runs] leaves it
+// out, and the History of an [Environment] still names it. What it made stays where
+// it is. A run that is started again with its Key is still the same run, for ever, and
+// is not begun anew.
 //
 // A run of which the journal is damaged stays, and the others are archived; all
 // such errors are returned. If Keep fails or the Store does, the rest stays too, and
-// so it does if an environment is damaged: nobody knows what that needs. A Store
-// that is no [journal.Archiver] is an error for which errors.Is(err,
-// [errors.ErrUnsupported]).
+// so it does if an environment is damaged or a newer version wrote to an open run:
+// nobody knows what those need. A Store that is no [journal.Archiver] is an error for
+// which errors.Is(err, [errors.ErrUnsupported]).
 func (x *Executor) Archive(ctx context.Context, a Archive) (Archived, error) {
 	if err := x.init(); err != nil {
 		return Archived{}, err
 	}
-	r := &removal{x: x, Archive: a, done: Archived{Kept: map[string]string{}}}
+	r := &removal{x: x, Archive: a, done: Archived{Kept: map[string]string{}}, damaged: map[string]error{}}
 	err := r.check()
 	if err == nil {
 		err = r.sweep(ctx)
 	}
-	if err = errors.Join(append(r.damaged, err)...); err != nil {
+	errs := []error{err}
+	for _, run := range slices.Sorted(maps.Keys(r.damaged)) {
+		errs = append(errs, fmt.Errorf("run %s: %w", run, r.damaged[run]))
+	}
+	if err := errors.Join(errs...); err != nil {
 		return r.done, fmt.Errorf("pipeline: archive: %w", err)
 	}
 	return r.done, nil
@@ -71,9 +86,10 @@ type removal struct {
 	Archive
 	x            *Executor
 	store        journal.Archiver
-	environments []*machine.Environment
+	open         []*machine.Machine     // all runs that have not ended, but for damaged ones
+	environments []*machine.Environment // all that there are
 	done         Archived
-	damaged      []error
+	damaged      map[string]error // why a run cannot be read
 }
 
 func (r *removal) check() error {
@@ -94,8 +110,58 @@ func (r *removal) check() error {
 	return nil
 }
 
-// survey reads what is new in all environments, and those that are new.
+// survey reads what is new in open runs and environments. Runs are first: what one
+// of them brought to an environment and then ended is seen in the environment.
 func (r *removal) survey(ctx context.Context) error {
+	if err := r.surveyRuns(ctx); err != nil {
+		return err
+	}
+	return r.surveyEnvironments(ctx)
+}
+
+func (r *removal) surveyRuns(ctx context.Context) error {
+	names, err := r.x.store.List(ctx, journal.Query{Open: true})
+	if err != nil {
+		return err
+	}
+	known := make(map[string]*machine.Machine, len(r.open))
+	for _, m := range r.open {
+		known[m.Run] = m
+	}
+	r.open = nil
+	for _, name := range names {
+		if strings.Contains(name, "/") || r.damaged[name] != nil {
+			continue
+		}
+		m := known[name]
+		if m == nil {
+			m = machine.New(name, nil)
+		}
+		switch err := r.grow(ctx, m); {
+		case err == nil:
+			r.open = append(r.open, m)
+		case errors.Is(err, journal.ErrArchived): // it ended since it was listed
+		case errors.Is(err, journal.ErrCorrupt), errors.Is(err, machine.ErrOrder): // nobody can take it forward
+			r.damaged[name] = err
+		default:
+			return fmt.Errorf("run %s, which has not ended: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// grow applies what was appended to the journal of m since.
+func (r *removal) grow(ctx context.Context, m *machine.Machine) error {
+	events, err := r.x.store.Events(ctx, m.Run, m.Length)
+	for i := range events {
+		if err == nil {
+			err = m.Apply(&events[i])
+		}
+	}
+	return err
+}
+
+func (r *removal) surveyEnvironments(ctx context.Context) error {
 	q := journal.Query{Prefix: machine.Journal("")}
 	if n := len(r.environments); n > 0 {
 		q.After = machine.Journal(r.environments[n-1].Name)
@@ -164,20 +230,29 @@ func (r *removal) run(ctx context.Context, run string) (began time.Time, err err
 		m, err = machine.Fold(run, events, func(string, artifact.Digest) *machine.Program { return nil })
 	}
 	if err != nil {
-		r.damaged = append(r.damaged, fmt.Errorf("run %s: %w", run, err))
+		r.damaged[run] = err
 		return began, nil
 	}
 	if !m.Old(r.Before) || r.Pipeline != "" && r.Pipeline != m.Beginning.Pipeline {
 		return m.Begun, nil
 	}
-	if err := r.survey(ctx); err != nil { // each time: others go on, and Keep may take long
-		return m.Begun, err
+	free, err := r.free(ctx, m, events)
+	if free {
+		err = r.remove(ctx, m, events)
 	}
-	if why := m.CanArchive(r.environments); why != nil {
-		r.done.Kept[run] = why.Error()
-		return m.Begun, nil
+	return m.Begun, err
+}
+
+// free reports whether nothing needs the run now, and else notes what does.
+func (r *removal) free(ctx context.Context, m *machine.Machine, events []journal.Event) (bool, error) {
+	if err := r.survey(ctx); err != nil {
+		return false, err
 	}
-	return m.Begun, r.remove(ctx, m, events)
+	if why := m.CanArchive(events, r.environments, r.open); why != nil {
+		r.done.Kept[m.Run] = why.Error()
+		return false, nil
+	}
+	return true, nil
 }
 
 // remove hands a run over, and then has the Store forget it.
@@ -199,6 +274,9 @@ func (r *removal) remove(ctx context.Context, m *machine.Machine, events []journ
 	}
 	if err != nil {
 		return fmt.Errorf("run %s: could not be kept: %w", m.Run, err)
+	}
+	if free, err := r.free(ctx, m, events); !free { // Keep may have taken long
+		return err
 	}
 	err = r.store.Archive(ctx, m.Run, len(events), journal.Event{Time: time.Now().UTC(), Kind: journal.Archived, By: r.By, Data: left})
 	switch {

@@ -232,42 +232,6 @@ func TestArchiveOfARunThatIsRetried(t *testing.T) {
 	})
 }
 
-// What environments need is what they need when a run would leave, not when the
-// first did (J9).
-func TestArchiveWhileEnvironmentsChange(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store, s := new(journal.Memory), shelf{}
-		x := over(store, releases()...)
-		stop := serve(t, x)
-		for k := range 5 {
-			start(t, x, fmt.Sprint("r", k))
-			pass(time.Hour)
-		}
-		stop()
-		enters := func(env, run string) {
-			before, err := store.Events(t.Context(), env, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := journal.Event{Time: time.Now(), Kind: journal.Taken, By: run, Data: &journal.Hold{Token: 1000, Started: time.Now()}}
-			if err := store.Append(t.Context(), journal.Batch{Journal: env, Length: len(before), Events: []journal.Event{e}}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := x.Archive(t.Context(), pipeline.Archive{Before: time.Now(), Keep: func(ctx context.Context, run string, text []byte) (string, error) {
-			if run == "r0" { // others are at work meanwhile
-				enters("env/production", "r1")
-				enters("env/attic", "r2")
-			}
-			return s.keep(ctx, run, text)
-		}})
-		want := map[string]string{"r1": "the run is in environment production", "r2": "the run is in environment attic"}
-		if err != nil || !slices.Equal(got.Runs, []string{"r0"}) || got.Kept["r1"] != want["r1"] || got.Kept["r2"] != want["r2"] {
-			t.Errorf("Archive = %v, %v; want r0 archived, and kept %v", got, err, want)
-		}
-	})
-}
-
 // Wherever a program dies that archives, each run is in the store or was kept, and
 // the next one ends what it began (J9).
 func TestACrashAnywhereWhileArchiving(t *testing.T) {

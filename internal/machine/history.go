@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -117,28 +116,6 @@ func (e *Environment) wanted() iter.Seq[*Deployment] {
 	}
 }
 
-// Old reports whether the run ended before the given time.
-func (m *Machine) Old(before time.Time) bool {
-	return m.Status.Done() && m.Over.Before(before)
-}
-
-// CanArchive returns why the journal of the run, which has ended, has to stay
-// where it is: one of the environments, which are all that there are, needs the
-// run, or what it made (J9).
-func (m *Machine) CanArchive(environments []*Environment) error {
-	for _, e := range environments {
-		if why := e.needs(m.Run); why != "" {
-			return fmt.Errorf("the run %s environment %s", why, e.Name)
-		}
-		for name, a := range m.Artifacts {
-			if m.Beginning.Artifacts[name].Digest != a.Digest && e.names(a.Digest) {
-				return fmt.Errorf("the run made artifact %q, which environment %s holds or would go back to", name, e.Name)
-			}
-		}
-	}
-	return nil
-}
-
 // needs says what a run is to e, if it is anything, so that the name of e can
 // follow.
 func (e *Environment) needs(run string) string {
@@ -160,15 +137,22 @@ func (e *Environment) needs(run string) string {
 
 // names reports whether an artifact is live in e or would be gone back to.
 func (e *Environment) names(d artifact.Digest) bool {
-	sets := []artifact.Set{e.Live}
-	for w := range e.wanted() {
-		sets = append(sets, w.Artifacts)
+	if has(e.Live, d) {
+		return true
 	}
-	for _, set := range sets {
-		for _, a := range set {
-			if a.Digest == d {
-				return true
-			}
+	for w := range e.wanted() {
+		if has(w.Artifacts, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether an artifact is in s, under whatever name.
+func has(s artifact.Set, d artifact.Digest) bool {
+	for _, a := range s {
+		if a.Digest == d {
+			return true
 		}
 	}
 	return false

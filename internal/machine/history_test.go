@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -99,66 +98,6 @@ func TestHistoryHasWhatAWayBackNeeds(t *testing.T) {
 			t.Fatalf("%d deployments are remembered", len(e.History))
 		}
 	})
-}
-
-// What may be archived has ended long enough ago, and no environment needs it
-// (J9).
-func TestWhatMayBeArchived(t *testing.T) {
-	built := func(image string) *Machine {
-		return &Machine{Run: "a", Status: Succeeded, Over: epoch, Artifacts: set(image)}
-	}
-	given := built("v1")
-	given.Beginning.Artifacts = set("v1")
-	b := deploys("b", 2, "v2", true)
-	for _, test := range []struct {
-		name   string
-		m      *Machine
-		events []journal.Event
-		want   string // why not; empty if it may be
-	}{
-		{"a run that was nowhere", built("v1"), nil, ""},
-		{"one that is inside", built("v1"), []journal.Event{inside("a", 1)}, "the run is in environment prod"},
-		{"one that waits to enter", built("v1"), []journal.Event{queues("a", 0)}, "the run waits to enter environment prod"},
-		{"one that brought what is live", built("v1"), deploys("a", 1, "v1", true), "the run brought what is live in environment prod"},
-		{"one before that of a run which is inside", built("v1"), append(deploys("a", 1, "v1", false), inside("b", 2), changes("b", "v2", 100)), "the run brought what is live in environment prod"},
-		{"one that would be gone back to once a run inside has put back what it found", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b, []journal.Event{inside("c", 3), changes("c", "v3", 100)}), "the run deployed what is live, or would be gone back to, in environment prod"},
-		{"one that would be gone back to", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b), "the run deployed what is live, or would be gone back to, in environment prod"},
-		{"one that failed there before", built("v1"), slices.Concat(deploys("a", 1, "v1", false), b), ""},
-		{"one that is two good ones back", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b, deploys("c", 3, "v3", true)), ""},
-		{"one that is before the same once more", built("v1"), slices.Concat(deploys("a", 1, "v1", true), b, deploys("c", 3, "v2", true)), "the run deployed what is live, or would be gone back to, in environment prod"},
-		{"one that built what another has brought", built("v2"), b, `the run made artifact "image", which environment prod holds or would go back to`},
-		{"one that built what would be gone back to", built("v2"), append(b, deploys("c", 3, "v3", true)...), `the run made artifact "image", which environment prod holds or would go back to`},
-		{"one that was given what another has brought", given, deploys("b", 1, "v1", true), ""},
-		{"where runs may overlap, the last", built("v1"), []journal.Event{changes("a", "v1", 100)}, "the run deployed what is live, or would be gone back to, in environment prod"},
-		{"where runs may overlap, the one before", built("v1"), []journal.Event{changes("a", "v1", 100), changes("b", "v2", 100)}, "the run deployed what is live, or would be gone back to, in environment prod"},
-	} {
-		other := environment(t, deploys("x", 1, "v9", true)...)
-		other.Name = "test"
-		got := ""
-		if err := test.m.CanArchive([]*Environment{other, environment(t, test.events...)}); err != nil {
-			got = err.Error()
-		}
-		if got != test.want {
-			t.Errorf("%s: CanArchive = %q; want %q (J9)", test.name, got, test.want)
-		}
-	}
-	m := built("v1")
-	open := &Machine{Run: "a", Status: Waiting}
-	for _, test := range []struct {
-		name   string
-		m      *Machine
-		before time.Time
-		want   bool
-	}{
-		{"a run that ended before", m, epoch.Add(1), true},
-		{"one that ended at that time", m, epoch, false},
-		{"one that has not ended", open, epoch, false},
-		{"one that ended, was done anew and has not ended", &Machine{Status: Running, Over: epoch}, epoch.Add(1), false},
-	} {
-		if got := test.m.Old(test.before); got != test.want {
-			t.Errorf("%s: Old = %v; want %v", test.name, got, test.want)
-		}
-	}
 }
 
 // BenchmarkEnvironment takes the journal of an environment with 25,000 visits.
