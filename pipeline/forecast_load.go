@@ -18,8 +18,10 @@ type records struct {
 	definition func(pipeline string, digest artifact.Digest) *definition // nil if it is not here
 }
 
-// maxForeseen is the most runs that one forecast looks at.
-const maxForeseen = 100
+const (
+	maxForeseen = 100 // runs that one forecast looks at
+	maxReads    = 10  // of the same journals, for a picture of one moment
+)
 
 // forecast foresees a run, which begins with the given event if nothing is
 // recorded of it. If on its way it comes to an environment that nobody knew it
@@ -30,10 +32,13 @@ func (r records) forecast(ctx context.Context, run string, began *journal.Event,
 	}
 	a.At = a.begin()
 	var known []string
-	for {
-		o := &outlook{ctx: ctx, a: &a, records: r}
+	for reads := 1; ; reads++ {
+		o := &outlook{ctx: ctx, a: &a, records: r, read: map[string]int{}}
 		if err := o.load(run, began, known); err != nil {
 			return Forecast{}, err
+		}
+		if reads < maxReads && o.grown() {
+			continue
 		}
 		o.foresee()
 		if err := ctx.Err(); err != nil {
@@ -42,15 +47,36 @@ func (r records) forecast(ctx context.Context, run string, began *journal.Event,
 		if o.lacks == "" {
 			return o.forecast(), nil
 		}
-		known = append(known, o.lacks)
+		known, reads = append(known, o.lacks), 0
 	}
+}
+
+// events returns a journal.
+func (o *outlook) events(name string) ([]journal.Event, error) {
+	events, err := o.store.Events(o.ctx, name, 0)
+	if err == nil {
+		o.read[name] = len(events)
+	}
+	return events, err
+}
+
+// grown reports whether a journal has grown since it was read. What was read is
+// then of several moments, such as a run that is on its way to an environment
+// and the environment with that very run inside.
+func (o *outlook) grown() bool {
+	for name, length := range o.read {
+		if more, err := o.store.Events(o.ctx, name, length); err == nil && len(more) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // load reads the run, the environments that it may come to, the runs there, and
 // so on.
 func (o *outlook) load(run string, began *journal.Event, known []string) error {
 	o.now = o.a.At.UTC()
-	events, err := o.store.Events(o.ctx, run, 0)
+	events, err := o.events(run)
 	switch {
 	case err != nil:
 		return fmt.Errorf("pipeline: run %s: %w", run, err)
@@ -142,7 +168,7 @@ func (o *outlook) visit(name string) error {
 	}
 	env := &machine.Environment{Name: name}
 	o.sites = append(o.sites, &site{Environment: env})
-	events, err := o.store.Events(o.ctx, machine.Journal(name), 0)
+	events, err := o.events(machine.Journal(name))
 	if err != nil {
 		return fmt.Errorf("pipeline: environment %s: %w", name, err)
 	}
@@ -166,7 +192,7 @@ func (o *outlook) meet(run string) error {
 	if run == "" || o.actor(run) != nil || len(o.actors) == maxForeseen {
 		return nil
 	}
-	events, err := o.store.Events(o.ctx, run, 0)
+	events, err := o.events(run)
 	if o.ctx.Err() != nil {
 		return err
 	}

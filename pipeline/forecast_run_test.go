@@ -179,3 +179,63 @@ func TestForecastOfAnEnvironmentThatIsKnownLate(t *testing.T) {
 		t.Errorf("ForecastStart of a run that was started = %v, %v; want the forecast of that run (R1)", f, err)
 	}
 }
+
+// A moving store has something appended as soon as a journal was read.
+type moving struct {
+	*journal.Memory
+	after string
+	then  []journal.Batch
+}
+
+func (s *moving) Events(ctx context.Context, name string, from int) ([]journal.Event, error) {
+	events, err := s.Memory.Events(ctx, name, from)
+	if then := s.then; name == s.after && then != nil {
+		s.then = nil
+		err = errors.Join(err, s.Append(ctx, then...))
+	}
+	return events, err
+}
+
+// TestForecastIsOfOneMoment has a run enter production after its journal was read
+// and before that of production is. No run waits for itself.
+func TestForecastIsOfOneMoment(t *testing.T) {
+	p := stages(t, release(live))
+	journals := inside(p)
+	store := &moving{Memory: new(journal.Memory), after: "r0", then: []journal.Batch{
+		{Journal: "r0", Length: 2, Events: journals["r0"][2:]},
+		{Journal: "env/production", Events: journals["env/production"]},
+	}}
+	if err := store.Append(t.Context(), journal.Batch{Journal: "r0", Events: journals["r0"][:2]}); err != nil {
+		t.Fatal(err)
+	}
+	x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}, Store: store}
+	f, err := x.Forecast(t.Context(), "r0", pipeline.Assume{At: thursday, Default: 2 * time.Hour})
+	if want := "in production since Thu 14:00 UTC; done Thu 16:00"; err != nil || f.String() != want {
+		t.Errorf("Forecast = %q, %v; want %q", f, err, want)
+	}
+}
+
+// A busy store has something new whenever it is asked for that.
+type busy struct{ *journal.Memory }
+
+func (s busy) Events(ctx context.Context, name string, from int) ([]journal.Event, error) {
+	if from > 0 {
+		return make([]journal.Event, 1), nil
+	}
+	return s.Memory.Events(ctx, name, from)
+}
+
+func TestForecastOfAStoreThatNeverStandsStill(t *testing.T) {
+	p := stages(t, release(live))
+	store := busy{new(journal.Memory)}
+	for name, events := range inside(p) {
+		if err := store.Append(t.Context(), journal.Batch{Journal: name, Events: events}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	x := &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}, Store: store}
+	f, err := x.Forecast(t.Context(), "r0", pipeline.Assume{At: thursday, Default: 2 * time.Hour})
+	if want := "in production since Thu 14:00 UTC; done Thu 16:00"; err != nil || f.String() != want {
+		t.Errorf("Forecast = %q, %v; want %q", f, err, want)
+	}
+}

@@ -17,6 +17,7 @@ type outlook struct {
 	ctx context.Context
 	a   *Assume
 	records
+	read map[string]int // how long journals were when they were read
 
 	now    time.Time
 	until  time.Time
