@@ -94,6 +94,8 @@ func TestForecastGoesOnFromWhatIsRecorded(t *testing.T) {
 			"canceled Thu 15:00 UTC: canceled by ann"},
 		{"a run that has ended", stages(t, build), []journal.Event{claimed(30 * min), was(30*min, journal.Called, "build", call), was(20*min, journal.Done, "build", nil), {Time: thursday.Add(-20 * min), Kind: journal.Ended, Epoch: 1, Data: &journal.End{Status: "succeeded"}}},
 			"succeeded Thu 14:40 UTC"},
+		{"a run that ended within the last minute", stages(t, build), []journal.Event{claimed(30 * min), was(30*min, journal.Called, "build", call), was(20*min, journal.Done, "build", nil), {Time: thursday.Add(-time.Second), Kind: journal.Ended, Epoch: 1, Data: &journal.End{Status: "succeeded"}}},
+			"succeeded Thu 14:59 UTC"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			x := recorded(t, tt.p, map[string][]journal.Event{"r1": append([]journal.Event{began(tt.p, 2*hour)}, tt.events...)})

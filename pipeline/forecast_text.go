@@ -14,9 +14,10 @@ const mostDelays = 8
 
 // String returns one line for people, such as
 //
-//	blocked by year-end freeze until Mon 06:00 Europe/Berlin; then 1 more approval of {ann, ben}; earliest production Tue 14:20, done Tue 16:20
+//	blocked by year-end freeze until Mon 06:00 Europe/Berlin; then 1 more approval of {ann, ben}; earliest production Tue 14:20; done Tue 16:20
 //
-// It is about the environments closest to users. Times are up to the minute.
+// It is about the environments closest to users. Times are up to the minute: what
+// is to come is not before the one that is named, and what was is not after it.
 func (f Forecast) String() string {
 	t := teller{f: &f}
 	if f.Run.Status.Done() && f.Run.Ended.Before(f.At) {
@@ -180,7 +181,10 @@ func (t *teller) end(visits []Visit) {
 
 // time returns a time on the clock on the wall, and the zone of that once.
 func (t *teller) time(at time.Time) string {
-	at = at.Add(time.Minute - 1).Truncate(time.Minute).In(t.f.At.Location())
+	if at.After(t.f.At) {
+		at = at.Add(time.Minute - 1)
+	}
+	at = at.Truncate(time.Minute).In(t.f.At.Location())
 	form := "Mon 2 Jan 2006 15:04"
 	switch {
 	case at.Sub(t.f.At).Abs() < 6*24*time.Hour:
