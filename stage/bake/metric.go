@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/penstock/penstock/stage"
@@ -88,14 +89,18 @@ func (m Metric) judge(ctx context.Context, in stage.Input, from, to time.Time) (
 	if base < 0 {
 		return "", fmt.Errorf("%s of the baseline is %g, below 0", m.Name, base)
 	}
-	return m.verdict(v, base, fmt.Sprintf(" beside a baseline of %g", base)), nil
+	return m.verdict(v, base, fmt.Sprintf(" beside a baseline of %.6g", base)), nil
 }
 
 func (m Metric) verdict(v, base float64, beside string) (bad string) {
 	if m.Want.keeps(v, base) {
 		return ""
 	}
-	return fmt.Sprintf("%s is %g%s; want %v", m.Name, v, beside, m.Want)
+	text := fmt.Sprintf("%.6g", v)
+	if short, _ := strconv.ParseFloat(text, 64); m.Want.keeps(short, base) {
+		text = fmt.Sprint(v) // so close to the bound that it takes all digits
+	}
+	return fmt.Sprintf("%s is %s%s; want %v", m.Name, text, beside, m.Want)
 }
 
 // measure returns a value that means something. The error goes on after the
