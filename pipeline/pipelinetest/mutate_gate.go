@@ -158,9 +158,9 @@ func quorum(q approval.Quorum) (vs variants[approval.Quorum]) {
 	if q.MaxAge > 0 {
 		other := q
 		other.MaxAge = 0
-		vs.add(other, "approvals hold for ever, not %s", span(q.MaxAge))
+		vs.add(other, "approvals hold for ever, not %s", length(q.MaxAge))
 		other.MaxAge = 2 * q.MaxAge
-		vs.add(other, "approvals hold for %s, not %s", span(other.MaxAge), span(q.MaxAge))
+		vs.add(other, "approvals hold for %s, not %s", length(other.MaxAge), length(q.MaxAge))
 	}
 	return vs
 }
@@ -180,9 +180,9 @@ func seats(s approval.Slot) (vs variants[approval.Slot]) {
 
 // slack needs less room, or none.
 func slack(g window.Fits) (vs variants[gate.Gate]) {
-	vs.add(window.Inside(g.In), "%s need not fit", span(g.For))
+	vs.add(window.Inside(g.In), "%s need not fit", length(g.For))
 	half := g.For / 2
-	vs.add(window.Fits{For: half, In: g.In}, "%s have to fit, not %s", span(half), span(g.For))
+	vs.add(window.Fits{For: half, In: g.In}, "%s have to fit, not %s", length(half), length(g.For))
 	into(&vs, wider(g.In), func(w window.Window) gate.Gate { return window.Fits{For: g.For, In: w} })
 	return vs
 }

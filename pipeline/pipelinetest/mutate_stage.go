@@ -33,7 +33,7 @@ func (m *mutator) stage(s pipeline.Stage) (vs variants[pipeline.Step]) {
 	if s.Timeout > 0 {
 		other := s
 		other.Timeout = 0
-		vs.add(other, "%s: its timeout of %s is dropped", name, span(s.Timeout))
+		vs.add(other, "%s: its timeout of %s is dropped", name, length(s.Timeout))
 	}
 	if s.Group != "" {
 		other := s
@@ -119,7 +119,7 @@ func watch(w bake.Watch) (vs variants[bake.Watch]) {
 	other := w
 	other.For, other.MinSamples = w.For/2, 0
 	other.Every = min(w.Every, other.For)
-	vs.add(other, "bakes for %s, not %s", span(other.For), span(w.For))
+	vs.add(other, "bakes for %s, not %s", length(other.For), length(w.For))
 	other = w
 	other.Tolerate++
 	vs.add(other, "one more miss is tolerated")

@@ -238,6 +238,10 @@ func TestAHalfBakeIsABake(t *testing.T) {
 			t.Errorf("mutants of %s are %q; want one that bakes for half the time", w.Describe(), got)
 		}
 	}
+	got := whats(pipelinetest.Mutation{Pipeline: named(pipeline.Stage{Name: "bake", Run: watch(5*time.Second, time.Second)})}.Mutants().Mutants)
+	if want := "stage bake: bakes for 2.5s, not 5s"; !slices.Contains(got, want) {
+		t.Errorf("mutants are %q; want %q, all of half the time", got, want)
+	}
 }
 
 // What a freeze is made of is dropped only if that makes the freeze shorter.
