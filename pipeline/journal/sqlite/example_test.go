@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"crypto/ed25519"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/pipeline/journal/checkpoint"
 	"github.com/penstock/penstock/pipeline/journal/sqlite"
 )
 
@@ -49,6 +51,24 @@ func ExampleStore_Verify() {
 	// run-2 event 0 is damaged: true
 }
 
+// record does what a program does that is started, appends to the journal of a
+// run, and ends.
+func record(file, run string) {
+	ctx := context.Background()
+	store, err := sqlite.Open(ctx, file)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer store.Close()
+	err = store.Append(ctx, journal.Batch{Journal: run, Events: []journal.Event{
+		{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Stopped, By: "ada"},
+	}})
+	if err != nil {
+		fmt.Println(err)
+	}
+}
+
 // edit changes a file behind the store's back.
 func edit(path, statement string) {
 	db, err := sql.Open("sqlite", path)
@@ -59,6 +79,64 @@ func edit(path, statement string) {
 	if err != nil {
 		fmt.Println(err)
 	}
+}
+
+// The nightly program of a host: the store is what it was at the last checkpoint
+// and has grown since, and a new checkpoint goes to where nobody who can write to
+// the store can.
+func ExampleStore_Checkpoint() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	ctx := context.Background()
+	file := filepath.Join(dir, "journals.db")
+	public, private, err := ed25519.GenerateKey(nil) // once; the private half does not leave this machine
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	var elsewhere []byte // the note of last night
+	nightly := func() error {
+		store, err := sqlite.Config{Key: checkpoint.Key{Ed25519: private}}.Open(ctx, file)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		var known []journal.Head
+		if elsewhere != nil {
+			last, err := checkpoint.Open(elsewhere, public)
+			if err != nil {
+				return err
+			}
+			known = append(known, last.Head)
+		}
+		report, err := journal.Verify(ctx, store, known...)
+		if err != nil {
+			return err
+		}
+		fmt.Println(report.Head.Events, "events, as they were appended")
+		elsewhere, err = store.Checkpoint(ctx)
+		return err
+	}
+	record(file, "run-1")
+	fmt.Println(nightly())
+	record(file, "run-2")
+	fmt.Println(nightly())
+
+	// Somebody has the store forget both runs, and its witness too.
+	os.RemoveAll(dir)
+	os.Mkdir(dir, 0o700)
+	record(file, "run-3")
+	fmt.Println("rolled back:", errors.Is(nightly(), journal.ErrRolledBack))
+	// Output:
+	// 1 events, as they were appended
+	// <nil>
+	// 2 events, as they were appended
+	// <nil>
+	// rolled back: true
 }
 
 // What is appended is there when the program is started again.
@@ -100,21 +178,10 @@ func ExampleConfig_AcceptRollback() {
 	defer os.RemoveAll(dir)
 	ctx := context.Background()
 	file := filepath.Join(dir, "journals.db")
-	record := func(run string) { // as a program does that is started, and ends
-		store, err := sqlite.Open(ctx, file)
-		if err != nil {
-			fmt.Println(err)
-			return
-		}
-		defer store.Close()
-		store.Append(ctx, journal.Batch{Journal: run, Events: []journal.Event{
-			{Time: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC), Kind: journal.Stopped, By: "ada"},
-		}})
-	}
-	record("run-1")
+	record(file, "run-1")
 	backup, _ := os.ReadFile(file)
-	record("run-2")
-	record("run-3") // the last commit alone would be put back from the witness
+	record(file, "run-2")
+	record(file, "run-3") // the last commit alone would be put back from the witness
 	os.WriteFile(file, backup, 0o600)
 
 	_, err = sqlite.Open(ctx, file)
