@@ -1,7 +1,9 @@
 package pipelinetest_test
 
 import (
+	"flag"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,11 +16,9 @@ import (
 	"github.com/penstock/penstock/stage/rollout"
 )
 
-// play plays a story where there is no test, as in an Example: as the command go
-// test runs one.
+// play plays a story where there is no test, as in an Example.
 func play(s pipelinetest.Story) (got *pipelinetest.Result) {
-	test := testing.InternalTest{Name: "Story", F: func(t *testing.T) { got = pipelinetest.Run(t, s) }}
-	testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{test})
+	passes("Story", func(t *testing.T) { got = pipelinetest.Run(t, s) })
 	return got
 }
 
@@ -216,7 +216,17 @@ func ExampleCrashAnywhere() {
 	// Output: true
 }
 
-// passes runs a test as the command go test does.
+// passes runs a test as the command go test does, but once and without a word,
+// however this program was called: with -v an Example would have what is said of
+// the test in its output, with -count or -cpu several times over, and with -skip
+// nothing would be run.
 func passes(name string, test func(*testing.T)) bool {
-	return testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: name, F: test}})
+	for name, value := range map[string]string{"test.v": "false", "test.skip": ""} {
+		f := flag.Lookup(name).Value
+		defer f.Set(f.String())
+		f.Set(value)
+	}
+	var once sync.Once
+	run := testing.InternalTest{Name: name, F: func(t *testing.T) { once.Do(func() { test(t) }) }}
+	return testing.RunTests(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{run})
 }
