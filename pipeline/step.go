@@ -189,7 +189,9 @@ const (
 // An ActorKind is what the actor of a [Trigger] is.
 type ActorKind string
 
-// The kinds of actor. An empty ActorKind means User if there is an Actor.
+// The kinds of actor. An empty ActorKind means User if there is an Actor. Only a
+// User is the [gate.Request.Starter] who may not approve by default: a Bot or a
+// Clock started the run for nobody.
 const (
 	User  ActorKind = "user"
 	Bot   ActorKind = "bot"
