@@ -17,7 +17,7 @@ type DeployCase struct {
 	Deployer stage.Deployer
 	Effects  func() int        // how often the Deployer has changed its world; nil if that cannot be counted
 	Fenced   bool              // the Deployer must refuse a Token lower than one it has seen
-	Old, New artifact.Set      // different releases; nil means sets of made-up digests
+	Old, New artifact.Set      // different releases; nil means made-up digests, which a Deployer that fetches content finds in no store
 	Where    stage.Environment // holds nothing; no name means "stagetest"; the same with "-0" to "-3" after the name is used too
 }
 
