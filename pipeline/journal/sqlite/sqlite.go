@@ -97,9 +97,11 @@ var _ interface {
 // all who can open the file.
 //
 // It returns an error for which errors.Is(err, [journal.ErrUnknown]) if the
-// file was made by a newer version, [journal.ErrCorrupt] if it is damaged, does
-// not agree with its witness or is no database at all, and [journal.ErrInput] if it is a database of something
-// else or cannot be on that file system.
+// file was made by another version, [journal.ErrCorrupt] if it is seen to be
+// damaged, does not agree with its witness or is no database at all, and
+// [journal.ErrInput] if it is a database of something else or cannot be on that
+// file system. It does not go through what is there: [Store.Verify] does, and
+// whoever reads a damaged event is told.
 func Open(ctx context.Context, path string) (*Store, error) {
 	return Config{}.Open(ctx, path)
 }
