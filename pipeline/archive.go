@@ -41,7 +41,8 @@ type Archived struct {
 
 // Archive moves runs out of the Store that ended before a time. It may be called
 // while runs are taken forward, and by several processes at once: a run may be given
-// to the Keep of each then, and leaves once.
+// to the Keep of each then, and leaves once. It needs none of the Pipelines, so a
+// nightly program can do without.
 //
 // Nothing leaves that a rollback could need: what an environment holds, is about to
 // hold or would go back to, and who made the artifacts there. Nor does a run leave
