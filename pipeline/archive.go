@@ -258,14 +258,11 @@ func (r *removal) free(ctx context.Context, m *machine.Machine, events []journal
 
 // remove hands a run over, and then has the Store forget it.
 func (r *removal) remove(ctx context.Context, m *machine.Machine, events []journal.Event) error {
-	text, digest, err := journal.MarshalArchive(m.Run, events)
+	text, left, err := journal.MarshalArchive(m.Run, events)
 	if err != nil {
 		return err
 	}
-	left := &journal.Archival{Events: len(events), Digest: digest, Pipeline: m.Beginning.Pipeline, Status: m.Status.String()}
-	for i := range events {
-		left.Fence = max(left.Fence, events[i].Fence())
-	}
+	left.Pipeline, left.Status = m.Beginning.Pipeline, m.Status.String()
 	err = guarded(func() (err error) {
 		left.Place, err = r.Keep(ctx, m.Run, text)
 		return err
@@ -279,7 +276,7 @@ func (r *removal) remove(ctx context.Context, m *machine.Machine, events []journ
 	if free, err := r.free(ctx, m, events); !free { // Keep may have taken long
 		return err
 	}
-	err = r.store.Archive(ctx, m.Run, len(events), journal.Event{Time: time.Now().UTC(), Kind: journal.Archived, By: r.By, Data: left})
+	err = r.store.Archive(ctx, m.Run, len(events), journal.Event{Time: time.Now().UTC(), Kind: journal.Archived, By: r.By, Data: &left})
 	switch {
 	case errors.Is(err, journal.ErrConflict):
 		r.done.Kept[m.Run] = "the run was done anew or archived meanwhile"

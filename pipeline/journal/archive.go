@@ -25,10 +25,9 @@ type Archiver interface {
 	//
 	// A journal that is of another length is an error for which
 	// errors.Is(err, [ErrConflict]), and one of which the events are not as
-	// many as e says, or not of its digest, or the last is not of kind
-	// [Ended], is [ErrInput]. Nothing is forgotten then. After any other error
-	// it is not known whether it is. The rest of what e says, such as the
-	// fence, is taken as it is.
+	// many as e says, or not as [Archival.Check] wants them, is [ErrInput].
+	// Nothing is forgotten then. After any other error it is not known
+	// whether it is.
 	Archive(ctx context.Context, journal string, length int, e Event) error
 }
 
@@ -77,14 +76,13 @@ type (
 const maxLine = 64 << 20
 
 // MarshalArchive returns a journal, from its first event on, in the form in which
-// it is archived, and the digest of its name and its events. Texts of several
-// journals may follow each other in one file, also after half a text, as a crash
-// leaves it.
+// it is archived, and what is left of it: how many events there are, the digest of
+// its name and its events, and their fence. Texts of several journals may follow each
+// other in one file, also after half a text, as a crash leaves it.
 //
 // A name that is not UTF-8, which the text cannot hold, is an error for which
 // errors.Is(err, [ErrInput]), and so is an event of more than 64 MiB.
-func MarshalArchive(journal string, events []Event) (text []byte, digest artifact.Digest, err error) {
-	hash := Seed(journal)
+func MarshalArchive(journal string, events []Event) (text []byte, left Archival, err error) {
 	var b bytes.Buffer
 	add := func(line []byte, err error) error {
 		if err == nil && len(line) > maxLine {
@@ -100,24 +98,31 @@ func MarshalArchive(journal string, events []Event) (text []byte, digest artifac
 	} else {
 		err = add(json.Marshal(opening{journal}))
 	}
-	for i := range events {
-		if err != nil {
-			break
-		}
-		line, failed := events[i].MarshalJSON()
-		if err = add(line, failed); err != nil {
-			err = fmt.Errorf("event %d: %w", i, err)
-		}
-		hash = Chain(hash, line)
-	}
-	digest = digestOf(hash)
 	if err == nil {
-		err = add(json.Marshal(closing{len(events), digest}))
+		left, err = leave(journal, events, add)
+	}
+	if err == nil {
+		err = add(json.Marshal(closing{left.Events, left.Digest}))
 	}
 	if err != nil {
-		return nil, artifact.Digest{}, fmt.Errorf("journal: archive of %q: %w", journal, err)
+		return nil, Archival{}, fmt.Errorf("journal: archive of %q: %w", journal, err)
 	}
-	return b.Bytes(), digest, nil
+	return b.Bytes(), left, nil
+}
+
+// leave returns what is left of a journal, and gives add the line of each event.
+func leave(journal string, events []Event, add func(line []byte, err error) error) (Archival, error) {
+	left, hash := Archival{Events: len(events)}, Seed(journal)
+	for i := range events {
+		line, err := events[i].MarshalJSON()
+		if err = add(line, err); err != nil {
+			return left, fmt.Errorf("event %d: %w", i, err)
+		}
+		hash = Chain(hash, line)
+		left.Fence = max(left.Fence, events[i].Fence())
+	}
+	left.Digest = digestOf(hash)
+	return left, nil
 }
 
 // A Chapter is a journal in an archive.

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/pipeline/journal"
 	"github.com/penstock/penstock/pipeline/journal/journaltest"
 )
@@ -45,13 +44,13 @@ func readAll(r io.Reader) (said []string) {
 // What was archived comes back as it was, with events of each kind (J6, J9).
 func TestArchiveComesBack(t *testing.T) {
 	events := journaltest.Events()
-	text, digest, err := journal.MarshalArchive("run-1\n", events)
+	text, left, err := journal.MarshalArchive("run-1\n", events)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for c, err := range journal.ReadArchive(bytes.NewReader(text)) {
-		if err != nil || c.Journal != "run-1\n" || c.Digest != digest {
-			t.Fatalf("ReadArchive yields %q with digest %v, %v; want digest %v", c.Journal, c.Digest, err, digest)
+		if err != nil || c.Journal != "run-1\n" || c.Digest != left.Digest {
+			t.Fatalf("ReadArchive yields %q with digest %v, %v; want digest %v", c.Journal, c.Digest, err, left.Digest)
 		}
 		if again := marshal(t, c.Journal, c.Events); again != string(text) || !reflect.DeepEqual(c.Events, events) {
 			t.Errorf("read and written again\n got %s\nwant %s", again, text)
@@ -62,9 +61,9 @@ func TestArchiveComesBack(t *testing.T) {
 // A name that would come back as another is refused, before a store forgets what
 // nobody could read (J9).
 func TestArchiveOfANameThatIsNotUTF8(t *testing.T) {
-	text, digest, err := journal.MarshalArchive("run-\xff", nil)
-	if !errors.Is(err, journal.ErrInput) || text != nil || digest != (artifact.Digest{}) {
-		t.Errorf("MarshalArchive = %q, %v, %v; want ErrInput and nothing to keep", text, digest, err)
+	text, left, err := journal.MarshalArchive("run-\xff", nil)
+	if !errors.Is(err, journal.ErrInput) || text != nil || left != (journal.Archival{}) {
+		t.Errorf("MarshalArchive = %q, %+v, %v; want ErrInput and nothing to keep", text, left, err)
 	}
 }
 

@@ -38,7 +38,7 @@ func Check(batches []Batch) error {
 
 // CheckArchive reports whether an [Archiver] can be asked to append e to a journal
 // of the given length: an error for which errors.Is(err, [ErrInput]) if not. Stores
-// call it first, and compare what it returns with the journal.
+// call it first, and have what it returns check the journal.
 func CheckArchive(name string, length int, e *Event) (*Archival, error) {
 	if err := e.check(); err != nil {
 		return nil, fmt.Errorf("event %d for %q: %w: %w", length, name, ErrInput, err)
@@ -51,6 +51,31 @@ func CheckArchive(name string, length int, e *Event) (*Archival, error) {
 		return nil, fmt.Errorf("archive of %d events of %q at length %d, want all that there are: %w", a.Events, name, length, ErrInput)
 	}
 	return a, nil
+}
+
+// Check reports whether events, all those of a journal, are what a says of them: an
+// error for which errors.Is(err, [ErrInput]) if the last is not of kind [Ended], or
+// they are not as many, of its digest or of its fence. The fence has to be right, for
+// it alone is left to know which numbers were handed out, if the store is an older
+// copy one day (I25). The other fields are for people, and taken as they are.
+func (a *Archival) Check(journal string, events []Event) error {
+	want, err := leave(journal, events, func(_ []byte, err error) error { return err })
+	if err != nil {
+		return err
+	}
+	last := Kind("")
+	if len(events) > 0 {
+		last = events[len(events)-1].Kind
+	}
+	switch {
+	case last != Ended:
+		return fmt.Errorf("archive of %q, of which the last event is %q, want %q: %w", journal, last, Ended, ErrInput)
+	case a.Events != want.Events || a.Digest != want.Digest:
+		return fmt.Errorf("archive of %q with %d events of digest %v, want %d of %v: %w", journal, a.Events, a.Digest, want.Events, want.Digest, ErrInput)
+	case a.Fence != want.Fence:
+		return fmt.Errorf("archive of %q with fence %d, want %d, the highest of its events: %w", journal, a.Fence, want.Fence, ErrInput)
+	}
+	return nil
 }
 
 // check reports what would keep e from being read back: a kind that is not

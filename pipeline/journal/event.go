@@ -186,10 +186,10 @@ type End struct {
 }
 
 // Archival is the data of [Archived]. What the journal was is forgotten but for
-// this.
+// this. [MarshalArchive] fills in the first three fields.
 type Archival struct {
 	Events   int             `json:"events"`             // that were before it
-	Digest   artifact.Digest `json:"digest"`             // of them, as [MarshalArchive] returns it
+	Digest   artifact.Digest `json:"digest"`             // of the name of the journal and of them
 	Fence    int64           `json:"fence,omitempty"`    // the highest [Event.Fence] of them
 	Pipeline string          `json:"pipeline,omitempty"` // of the run
 	Status   string          `json:"status,omitempty"`   // with which the run ended

@@ -22,15 +22,15 @@ func ExampleArchiver() {
 
 	var file bytes.Buffer
 	events, _ := store.Events(ctx, "run-1", 0)
-	text, digest, err := journal.MarshalArchive("run-1", events)
+	text, left, err := journal.MarshalArchive("run-1", events)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	file.Write(text) // and sync it
+	left.Place = "2026.jsonl"
 	err = store.Archive(ctx, "run-1", len(events), journal.Event{
-		Time: noon.AddDate(0, 6, 0), Kind: journal.Archived, By: "ada",
-		Data: &journal.Archival{Events: len(events), Digest: digest, Place: "2026.jsonl"},
+		Time: noon.AddDate(0, 6, 0), Kind: journal.Archived, By: "ada", Data: &left,
 	})
 	fmt.Println(err)
 

@@ -198,18 +198,14 @@ func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := s.journals[name]
-	switch {
-	case j == nil || j.length != length:
+	if j == nil || j.length != length {
 		return fmt.Errorf("%q does not have %d events: %w", name, length, ErrConflict)
-	case j.last != Ended:
-		return fmt.Errorf("archive of %q, of which the last event is %q, want %q: %w", name, j.last, Ended, ErrInput)
 	}
-	_, digest, err := MarshalArchive(name, j.from(0))
-	if err != nil {
+	if j.gone > 0 {
+		return fmt.Errorf("archive of %q: %w: %w", name, ErrArchived, ErrInput)
+	}
+	if err := a.Check(name, j.from(0)); err != nil {
 		return err
-	}
-	if digest != a.Digest {
-		return fmt.Errorf("archive of %q with digest %v, want %v: %w", name, a.Digest, digest, ErrInput)
 	}
 	j.chunks, j.gone = [][]Event{make([]Event, 0, 1)}, length
 	s.add(&Batch{Journal: name, Events: []Event{e}})

@@ -113,6 +113,21 @@ var archiveRules = []rule{
 		same(t, s, "a", 4, []journal.Event{e}, "after it was archived again")
 	}),
 
+	archiving("the highest number that was handed out is not lost with what is archived (I25)", func(t testing.TB, s journal.Store, a journal.Archiver) {
+		claim := journal.Event{Time: note("").Time, Kind: journal.Claimed, By: "x", Epoch: 7}
+		story := []journal.Event{claim, ended()}
+		must(t, s, batch("a", 0, story...))
+		for _, fence := range []int64{0, 6, 8} {
+			e := archived(t, "a", story)
+			e.Data.(*journal.Archival).Fence = fence
+			if err := a.Archive(t.Context(), "a", 2, e); !errors.Is(err, journal.ErrInput) {
+				t.Errorf("Archive with fence %d of a journal with epoch 7 = %v; want ErrInput, for nothing else is left to know it by", fence, err)
+			}
+		}
+		same(t, s, "a", 0, story, "after calls of Archive that were refused")
+		mustArchive(t, a, "a", 2, archived(t, "a", story))
+	}),
+
 	archiving("the text of an archive has the digest that the store keeps", func(t testing.TB, s journal.Store, a journal.Archiver) {
 		story := append(appended(), ended())
 		must(t, s, batch("run/é\n", 0, story...))
@@ -169,13 +184,12 @@ func archiving(name string, check func(testing.TB, journal.Store, journal.Archiv
 // archived returns the event with which a journal is archived.
 func archived(t testing.TB, name string, events []journal.Event) journal.Event {
 	t.Helper()
-	_, digest, err := journal.MarshalArchive(name, events)
+	_, left, err := journal.MarshalArchive(name, events)
 	if err != nil {
 		t.Fatalf("MarshalArchive(%q, …) = %v; want nil", name, err)
 	}
-	return journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &journal.Archival{
-		Events: len(events), Digest: digest, Fence: 7, Pipeline: "shop", Status: "succeeded", Place: "2026.jsonl",
-	}}
+	left.Pipeline, left.Status, left.Place = "shop", "succeeded", "2026.jsonl"
+	return journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &left}
 }
 
 func mustArchive(t testing.TB, a journal.Archiver, name string, length int, e journal.Event) {

@@ -13,8 +13,8 @@ func TestRulesFindBrokenArchives(t *testing.T) {
 	// kept has a store archive what is there, whatever it was told.
 	kept := func(s *journal.Memory, name string, e journal.Event) (int, journal.Event) {
 		events, _ := s.Events(context.Background(), name, 0)
-		_, digest, _ := journal.MarshalArchive(name, events)
-		e.Kind, e.Data = journal.Archived, &journal.Archival{Events: len(events), Digest: digest}
+		_, left, _ := journal.MarshalArchive(name, events)
+		e.Kind, e.Data = journal.Archived, &left
 		return len(events), e
 	}
 	for _, c := range []struct {
@@ -30,6 +30,17 @@ func TestRulesFindBrokenArchives(t *testing.T) {
 			n, e := kept(s, name, e)
 			return s.Archive(ctx, name, n, e)
 		}}, "Archive of a journal with another digest = <nil>"},
+
+		{"takes the fence on trust", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
+			events, _ := s.Events(ctx, name, 0)
+			if left, ok := e.Data.(*journal.Archival); ok && len(events) == length {
+				_, want, _ := journal.MarshalArchive(name, events)
+				right := *left
+				right.Fence = want.Fence
+				e.Data = &right
+			}
+			return s.Archive(ctx, name, length, e)
+		}}, "Archive with fence 0 of a journal with epoch 7 = <nil>"},
 
 		{"does not look at its context", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
 			return s.Archive(context.WithoutCancel(ctx), name, length, e)

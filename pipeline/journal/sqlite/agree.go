@@ -135,7 +135,14 @@ func (s *Store) again(p *part) (refused, failed error) {
 		if err != nil {
 			return err, nil
 		}
-		return s.archive(s.writer, p, a)
+		err = fits(context.Background(), s.writer, p.Journal, a)
+		if errors.Is(err, journal.ErrInput) {
+			return err, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.archive(s.writer, p)
 	}
 	return s.add(s.writer, []part{*p})
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -23,15 +24,11 @@ func putAway(t testing.TB, s *Store, name string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, digest, err := journal.MarshalArchive(name, events)
+	_, left, err := journal.MarshalArchive(name, events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fence := int64(0)
-	for i := range events {
-		fence = max(fence, events[i].Fence())
-	}
-	e := journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &journal.Archival{Events: len(events), Digest: digest, Fence: fence}}
+	e := journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &left}
 	if err := s.Archive(t.Context(), name, len(events), e); err != nil {
 		t.Fatal(err)
 	}
@@ -173,27 +170,41 @@ func TestACrashWhileArchiving(t *testing.T) {
 	}
 }
 
-// An archive that the witness alone has is checked as one that is asked for (J5).
+// An archive that the witness alone has is checked as one that is asked for (J5,
+// I25).
 func TestAnArchiveThatIsPutBackIsChecked(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "journals.db")
-	s := openAt(t, path)
-	story(t, s)
-	h, err := find(s.writer, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := journal.Event{Time: note("").Time, Kind: journal.Archived, Data: &journal.Archival{Events: 3}}
-	line, err := e.MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	forged := entry{"a", 3, [32]byte(journal.Chain(h.hash, line)), 0, line}
-	if err := s.witness.add(s.witness.tip.next(forged.hash[:]), []entry{forged}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	if _, err := Open(t.Context(), path); !errors.Is(err, journal.ErrCorrupt) {
-		t.Errorf("Open = %v; want ErrCorrupt, for the archive is of another digest", err)
+	for name, forge := range map[string]func(left *journal.Archival){
+		"another digest": func(left *journal.Archival) { left.Digest = artifact.DigestBytes(nil) },
+		"another fence":  func(left *journal.Archival) { left.Fence++ },
+	} {
+		path := filepath.Join(t.TempDir(), "journals.db")
+		s := openAt(t, path)
+		story(t, s)
+		h, err := find(s.writer, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		events, err := s.Events(t.Context(), "a", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, left, err := journal.MarshalArchive("a", events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		forge(&left)
+		line, err := journal.Event{Time: note("").Time, Kind: journal.Archived, Data: &left}.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		forged := entry{"a", 3, [32]byte(journal.Chain(h.hash, line)), left.Fence, line}
+		if err := s.witness.add(s.witness.tip.next(forged.hash[:]), []entry{forged}); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if _, err := Open(t.Context(), path); !errors.Is(err, journal.ErrCorrupt) {
+			t.Errorf("Open = %v; want ErrCorrupt, for the archive is of %s", err, name)
+		}
 	}
 }
 
@@ -202,16 +213,15 @@ func TestAnArchiveThatIsPutBackIsChecked(t *testing.T) {
 func TestWhatIsNotWitnessedIsNotArchived(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "journals.db"))
 	events := []journal.Event{ended()}
-	_, digest, err := journal.MarshalArchive("a", events)
+	_, left, err := journal.MarshalArchive("a", events)
 	if err != nil {
 		t.Fatal(err)
 	}
-	archival := &journal.Archival{Events: 1, Digest: digest}
 	p, err := encode(batch("a", 0, events...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	away, err := encode(batch("a", 1, journal.Event{Time: note("").Time, Kind: journal.Archived, Data: archival}))
+	away, err := encode(batch("a", 1, journal.Event{Time: note("").Time, Kind: journal.Archived, Data: &left}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +229,7 @@ func TestWhatIsNotWitnessedIsNotArchived(t *testing.T) {
 		if refused, failed = s.add(c, []part{p}); refused != nil || failed != nil {
 			return refused, failed
 		}
-		refused, failed = s.archive(c, &away, archival)
+		refused, failed = s.archive(c, &away)
 		if !errors.Is(refused, journal.ErrConflict) {
 			t.Errorf("archive in the same transaction = %v; want ErrConflict", refused)
 		}

@@ -204,12 +204,12 @@ func (u *user) archives(s *Store) {
 	const name = "old"
 	events := []journal.Event{note("an event of old"), ended()}
 	u.note(s, []string{name, name}, texts(events), u.acked, s.Append(u.ctx, batch(name, 0, events...)))
-	_, digest, err := journal.MarshalArchive(name, events)
+	_, what, err := journal.MarshalArchive(name, events)
 	if u.closed[s] || len(u.acked[name]) == 0 || !u.told(s, "MarshalArchive", err) {
 		return
 	}
 	left := []string{string(journal.Archived)}
-	e := journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &journal.Archival{Events: len(events), Digest: digest}}
+	e := journal.Event{Time: note("").Time, Kind: journal.Archived, By: "ada", Data: &what}
 	err = s.Archive(u.ctx, name, len(events), e)
 	if u.told(s, "Archive", err) {
 		u.acked[name] = left
