@@ -156,8 +156,9 @@ func (c *process) kill() error {
 	return nil
 }
 
-// end has c shut down in peace.
+// end has c shut down in peace, once it has begun: before that SIGTERM kills it.
 func (c *process) end() error {
+	<-c.opened
 	c.Process.Signal(syscall.SIGTERM)
 	if err := c.wait(); err != nil {
 		return fmt.Errorf("process %d, told to end: %w: %s", c.Process.Pid, err, c.laments.Bytes())
