@@ -13,6 +13,8 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"github.com/penstock/penstock/pipeline/journal"
 )
 
 // A conn is one connection to the file. It is used by one goroutine at a time.
@@ -165,7 +167,7 @@ func values(args []any) []driver.NamedValue {
 func retry(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if code(err) != lib.SQLITE_BUSY && !errors.Is(err, errHeld) {
+		if !locked(err) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -173,6 +175,12 @@ func retry(ctx context.Context, do func() error) error {
 		}
 		time.Sleep(time.Millisecond) // some kinds of busy do not wait by themselves
 	}
+}
+
+// locked reports whether err is that another connection has a lock. What has ended
+// the Store does not pass.
+func locked(err error) bool {
+	return (code(err) == lib.SQLITE_BUSY || errors.Is(err, errHeld)) && !errors.Is(err, journal.ErrClosed)
 }
 
 // code returns the primary result code of SQLite, 0 if err is not its.

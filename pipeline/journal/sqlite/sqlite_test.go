@@ -215,6 +215,26 @@ func TestClosedStoreRefusesEveryCall(t *testing.T) {
 	wantDead(t, s, journal.ErrClosed)
 }
 
+// What has ended a Store does not pass, also if that was a lock (I9).
+func TestLockThatEndsAStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journals.db")
+	s := openAt(t, path)
+	c, err := connect(path, "rwc", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.begin(); err != nil {
+		t.Fatal(err)
+	}
+	busy := s.writer.begin()
+	if !locked(busy) {
+		t.Fatalf("begin while another connection writes = %v; want that it has the lock", busy)
+	}
+	s.kill(fmt.Errorf("%w: commit failed: %w", journal.ErrClosed, busy))
+	wantDead(t, s, busy)
+}
+
 // wantDead checks that every call returns the error.
 func wantDead(t *testing.T, s *Store, want error) {
 	t.Helper()
