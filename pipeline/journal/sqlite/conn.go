@@ -177,10 +177,13 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
-// locked reports whether err is that another connection has a lock. What has ended
-// the Store does not pass.
+// locked reports whether err is that another connection has a lock.
+// SQLITE_PROTOCOL is that SQLite has tried for ten seconds to begin to read, as a
+// process was stopped in the midst of that (sqlite.org/rescode.html). What has
+// ended the Store does not pass.
 func locked(err error) bool {
-	return (code(err) == lib.SQLITE_BUSY || errors.Is(err, errHeld)) && !errors.Is(err, journal.ErrClosed)
+	c := code(err)
+	return (c == lib.SQLITE_BUSY || c == lib.SQLITE_PROTOCOL || errors.Is(err, errHeld)) && !errors.Is(err, journal.ErrClosed)
 }
 
 // code returns the primary result code of SQLite, 0 if err is not its.

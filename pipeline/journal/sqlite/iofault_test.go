@@ -46,6 +46,40 @@ func TestEveryOperationFails(t *testing.T) {
 	}
 }
 
+// Who was stopped while it had a lock of SQLite's is waited for, wherever a call
+// meets it, and also when SQLite gives up: after a hundred tries to begin to read
+// (SQLITE_PROTOCOL).
+func TestWhoStandsStillIsWaitedFor(t *testing.T) {
+	l := newLane(t)
+	s := &series{from: makeOrigins(t)["open"]}
+	for name, call := range map[string]func(s *Store) error{
+		"Events": func(s *Store) error { _, err := s.Events(t.Context(), "a", 0); return err },
+		"Renew":  func(s *Store) error { return s.Renew(t.Context(), "x", time.Now().Add(time.Hour)) },
+	} {
+		met := 0
+		for n, more := 1, true; more; n++ {
+			u := l.user(t, s, nil)
+			store := u.open()
+			f := &fault{at: n, way: slices.Index(ways["shmlock"], busy), times: 250}
+			l.faulty.drive.fault = f
+			err := call(store)
+			l.faulty.drive.fault = nil
+			u.leave()
+			more = f.hit != ""
+			if f.hit != "shmlock" {
+				continue
+			}
+			met++
+			if err != nil {
+				t.Errorf("%s when operation %d finds that another has the lock, for long = %v; want nil", name, n, err)
+			}
+		}
+		if met == 0 {
+			t.Errorf("%s met nobody; want it to ask for a lock", name)
+		}
+	}
+}
+
 // A page that the disk does not give now is none that is damaged: Verify could not
 // look, whatever it is that fails.
 func TestVerifyTellsAFailingDiskFromDamage(t *testing.T) {

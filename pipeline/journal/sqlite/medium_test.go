@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"os"
@@ -81,6 +82,7 @@ type fault struct {
 	way     int  // of those it has
 	witness bool // it is one of the witness; else one of SQLite's
 	sticky  bool
+	times   int // that a busy one fails; 0 means as often as its way says
 
 	mu      sync.Mutex
 	calls   int
@@ -114,7 +116,7 @@ func (f *fault) strike(o op) *way {
 	var w *way
 	switch {
 	case f.first == nil:
-	case f.strikes == 0, f.first.times > f.strikes && o == f.hit:
+	case f.strikes == 0, o == f.hit && f.first.times > 0 && cmp.Or(f.times, f.first.times) > f.strikes:
 		w = f.first
 	case f.sticky:
 		if w = &all[f.way%len(all)]; w.times > 0 {

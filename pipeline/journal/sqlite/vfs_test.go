@@ -82,6 +82,7 @@ func newShim(t *testing.T) *shim {
 	vfs.FxDelete = pointer(shimDelete)
 	vfs.FxAccess = pointer(shimAccess)
 	vfs.FxFullPathname = pointer(shimFullPathname)
+	vfs.FxSleep = pointer(shimSleep)
 	if code := registerVFS(here, kept(here, vfs), 0); code != lib.SQLITE_OK {
 		t.Fatalf("sqlite3_vfs_register = %d", code)
 	}
@@ -172,6 +173,9 @@ func shimFullPathname(here thread, vfs, name uintptr, n int32, out uintptr) int3
 		return function[func(thread, uintptr, uintptr, int32, uintptr) int32](s.own().FxFullPathname)(here, s.real, name, n, out)
 	})
 }
+
+// shimSleep takes no time: what is busy is so for a number of tries.
+func shimSleep(_ thread, _ uintptr, microseconds int32) int32 { return microseconds }
 
 // An opened is a file of SQLite's own, in a call.
 type opened struct {
