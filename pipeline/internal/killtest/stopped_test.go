@@ -3,13 +3,17 @@
 package killtest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -194,7 +198,7 @@ func (h *halter) stopWriter() {
 			if !h.writes(victim) {
 				continue
 			}
-			if h.stop(victim); h.writes(victim) {
+			if h.stop(victim); h.writes(victim) && !h.bars(victim) {
 				return true
 			}
 			send(h.T, victim, syscall.SIGCONT)
@@ -217,11 +221,18 @@ func (h *halter) stopWriter() {
 	h.write("after a process goes on that had the lock")
 }
 
-// stopViewer stops who looks on, at any moment. All others can write.
+// stopViewer stops who looks on, at any moment but one. All others can write.
 func (h *halter) stopViewer(viewer *process) {
 	h.Helper()
-	h.doze(20 * time.Millisecond)
-	h.stop(viewer)
+	until(h.T, "who looks on is stopped where others can read", func() bool {
+		h.doze(20 * time.Millisecond)
+		h.stop(viewer)
+		if !h.bars(viewer) {
+			return true
+		}
+		send(h.T, viewer, syscall.SIGCONT)
+		return false
+	})
 	h.write("while one is stopped that looks on")
 	time.Sleep(shortLease)
 	h.write("while one is stopped that looks on")
@@ -272,22 +283,45 @@ func (h *halter) stop(p *process) {
 // writes reports whether p has the lock under which one process writes.
 func (h *halter) writes(p *process) bool {
 	h.Helper()
-	info, err := os.Stat(filepath.Join(h.dir, "store.witness", "lock"))
+	return len(h.locked(p, "store.witness", "lock")) > 0
+}
+
+// bars reports whether p keeps others from reading. SQLite has a lock for itself
+// alone for a microsecond when it begins to read, or begins its log anew: it is on
+// one of the bytes from 122 (sqlite.org/walformat.html, "WAL Locks").
+func (h *halter) bars(p *process) bool {
+	h.Helper()
+	return slices.ContainsFunc(h.locked(p, "store-shm"), func(last int) bool { return last >= 122 })
+}
+
+// locked returns the last byte of each part of a file that p has for itself alone.
+func (h *halter) locked(p *process, elem ...string) (ends []int) {
+	h.Helper()
+	info, err := os.Stat(filepath.Join(h.dir, filepath.Join(elem...)))
 	if err != nil {
 		h.Fatal(err)
 	}
-	locks, err := os.ReadFile("/proc/locks")
+	file, err := os.Open("/proc/locks")
+	if err != nil {
+		h.Fatal(err)
+	}
+	defer file.Close()
+	locks, err := io.ReadAll(bufio.NewReaderSize(file, 1<<20)) // between two reads lines get lost
 	if err != nil {
 		h.Fatal(err)
 	}
 	inode := fmt.Sprint(":", info.Sys().(*syscall.Stat_t).Ino)
 	for l := range strings.Lines(string(locks)) {
 		f := strings.Fields(l) // 1: FLOCK ADVISORY WRITE 711 08:01:262147 0 EOF
-		if len(f) == 8 && f[1] == "FLOCK" && f[4] == strconv.Itoa(p.Process.Pid) && strings.HasSuffix(f[5], inode) {
-			return true
+		if len(f) == 8 && f[3] == "WRITE" && f[4] == strconv.Itoa(p.Process.Pid) && strings.HasSuffix(f[5], inode) {
+			last, err := strconv.Atoi(f[7])
+			if err != nil {
+				last = math.MaxInt // EOF
+			}
+			ends = append(ends, last)
 		}
 	}
-	return false
+	return ends
 }
 
 // owner returns who has the run with stages that last, once it has called them;
