@@ -291,89 +291,105 @@ func TestAdoptWithADamagedEnvironment(t *testing.T) { // R2, J5
 	})
 }
 
-// A run that is adopted while its hook runs has that hook stopped, and then called
-// anew, under the same key: never two at once that nobody has told to end.
-func TestARunIsAdoptedWhileAHookRuns(t *testing.T) { // R2, J3
+// A run is parked by an executor that takes its owner for dead, and adopted, while a
+// stage is called. The call is told to end before it is made anew, under the same key.
+func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, I3, J3
+	parked := journal.Event{Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}}
+	for _, tt := range []struct {
+		name  string
+		adopt func(t *testing.T, x *pipeline.Executor, id string)
+		most  int // calls at once
+	}{
+		{"by its owner", func(t *testing.T, x *pipeline.Executor, id string) {
+			record(t, x, id, parked)
+			if err := x.Adopt(t.Context(), id, "ann", "it is not dead"); err != nil {
+				t.Fatal(err)
+			}
+		}, 2},
+		{"by another executor", func(t *testing.T, x *pipeline.Executor, id string) {
+			digest := x.Pipelines[0].Digest()
+			record(t, x, id, parked, journal.Event{Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: digest}})
+		}, 1},
+	} {
+		for _, slow := range []time.Duration{0, time.Second} {
+			t.Run(fmt.Sprintf("%s, and the call takes %v to end", tt.name, slow), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					now, most, keys := 0, 0, []string(nil)
+					last, end := context.WithCancel(t.Context())
+					end()
+					build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
+						if last.Err() == nil {
+							t.Errorf("call %d is made while the one before goes on; want that told to end", len(keys)+1)
+						}
+						last, keys, now = ctx, append(keys, in.Key), now+1
+						most = max(most, now)
+						defer func() { now-- }()
+						select {
+						case <-ctx.Done():
+							time.Sleep(slow)
+							return stage.Output{}, context.Cause(ctx)
+						case <-time.After(time.Hour):
+							return stage.Output{}, nil
+						}
+					})}
+					x := over(new(journal.Memory), build)
+					serve(t, x)
+					id := start(t, x, "one")
+					pass(time.Minute)
+					tt.adopt(t, x, id)
+					pass(2 * time.Hour)
+					wantRun(t, x, id, pipeline.Succeeded)
+					if len(keys) != 2 || keys[0] != keys[1] || most > tt.most {
+						t.Errorf("calls under %q, %d at once; want two under one key, at most %d at once", keys, most, tt.most)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A run that drains is adopted while a stage of it waits for a place. When there is
+// one, nothing is done with a step of the new definition that has the same number.
+func TestARunIsAdoptedWhileAStageWaitsForAPlace(t *testing.T) { // R2
 	synctest.Test(t, func(t *testing.T) {
 		var calls int
-		var keys []string
-		last, end := context.WithCancel(context.Background())
-		end()
-		build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
-			calls++
-			keys = append(keys, in.Key)
-			if last.Err() == nil {
-				t.Errorf("call %d is made while the one before goes on; want that told to end", calls)
-			}
-			last = ctx
-			select {
-			case <-ctx.Done():
-				return stage.Output{}, context.Cause(ctx)
-			case <-time.After(time.Hour):
-				return stage.Output{}, nil
-			}
-		})}
 		store := new(journal.Memory)
-		x := over(store, build)
+		before := over(store, pipeline.Sequence{work("build", 0), asks("release"), counts("deploy", &calls)})
+		stop := serve(t, before)
+		id := start(t, before, "one")
+		wantStep(t, before, id, "release", pipeline.Waiting)
+		stop()
+
+		x := over(store, work("report", time.Hour))
+		x.Former, x.OnDrift, x.Limit = before.Pipelines, pipeline.Drain, 1
 		serve(t, x)
-		id := start(t, x, "one")
+		start(t, x, "two")
 		pass(time.Minute)
-		// As an executor with another definition does that takes this one for dead.
-		events, err := store.Events(t.Context(), id, 0)
-		if err != nil {
-			t.Fatal(err)
+		vote(t, x, id, "release", "ann")
+		if s := step(t, x, id, "deploy"); s.For != "capacity" {
+			t.Fatalf("deploy is %v for %q; want it to wait for a place", s.Status, s.For)
 		}
-		parked := journal.Event{Time: time.Now(), Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}}
-		if err := store.Append(t.Context(), journal.Batch{Journal: id, Length: len(events), Events: []journal.Event{parked}}); err != nil {
-			t.Fatal(err)
-		}
-		if err := x.Adopt(t.Context(), id, "ann", "it is not dead"); err != nil {
-			t.Fatal(err)
-		}
-		pass(2 * time.Hour)
-		if r := run(t, x, id); r.Status != pipeline.Succeeded || calls != 2 || keys[0] != keys[1] {
-			t.Errorf("the run has %v (%s) after %d calls under %q; want it succeeded after 2 under one key", r.Status, r.Reason, calls, keys)
+		record(t, x, id, journal.Event{Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: x.Pipelines[0].Digest()}})
+		pass(3 * time.Hour)
+		wantRun(t, x, "two", pipeline.Succeeded)
+		wantRun(t, x, id, pipeline.Succeeded)
+		if calls != 0 {
+			t.Errorf("%d calls of what the new definition does not have; want none", calls)
 		}
 	})
 }
 
-// A run is parked by an executor that takes its owner for dead, and adopted, while
-// a hook is called. The owner does not call it again beside that.
-func TestAnAdoptedRunIsNotCalledTwiceAtOnce(t *testing.T) { // R2, I3, J3
-	synctest.Test(t, func(t *testing.T) {
-		now, most, calls := 0, 0, 0
-		slow := pipeline.Stage{Name: "deploy", Run: stage.Func(func(ctx context.Context, _ stage.Input) (stage.Output, error) {
-			now, calls = now+1, calls+1
-			most = max(most, now)
-			defer func() { now-- }()
-			if calls > 1 {
-				return stage.Output{}, nil
-			}
-			<-ctx.Done()
-			time.Sleep(time.Second)
-			return stage.Output{}, ctx.Err()
-		})}
-		store := new(journal.Memory)
-		x := over(store, slow)
-		serve(t, x)
-		id := start(t, x, "one")
-		synctest.Wait()
-		events, err := store.Events(t.Context(), id, 0)
-		if err != nil || calls != 1 {
-			t.Fatalf("%d calls, %v; want one under way", calls, err)
-		}
-		digest := events[0].Data.(*journal.Beginning).Definition
-		err = store.Append(t.Context(), journal.Batch{Journal: id, Length: len(events), Events: []journal.Event{
-			{Time: time.Now(), Kind: journal.Waiting, Data: &journal.Wait{For: "drift"}},
-			{Time: time.Now(), Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: digest}},
-		}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		pass(time.Hour)
-		wantRun(t, x, id, pipeline.Succeeded)
-		if most != 1 || calls != 2 {
-			t.Errorf("%d calls, %d at once; want two, one after the other", calls, most)
-		}
-	})
+// record appends events to the journal of a run behind the back of its owner.
+func record(t *testing.T, x *pipeline.Executor, id string, events ...journal.Event) {
+	t.Helper()
+	there, err := x.Store.Events(t.Context(), id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events {
+		events[i].Time = time.Now()
+	}
+	if err := x.Store.Append(t.Context(), journal.Batch{Journal: id, Length: len(there), Events: events}); err != nil {
+		t.Fatal(err)
+	}
 }

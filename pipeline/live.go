@@ -276,16 +276,32 @@ func (r *live) reload() error {
 	if m.Status.Done() {
 		return errGone
 	}
-	called := func(t *task) bool { return t.do == machine.Call }
-	taken := (m.Owner != r.s.name || m.Came != r.m.Came) && slices.ContainsFunc(r.flight, called) // what they do does not count any more
-	if free, err := r.s.free(m); err != nil || !free || taken {
+	if free, err := r.s.free(m); err != nil || !free {
 		return errors.Join(errFenced, err)
 	}
-	if adopted := m.Came != r.m.Came; !r.s.current(m) || adopted && len(r.flight)+len(r.claims) > 0 {
-		return errGone // what is under way does not count any more, nor do its nodes have these numbers
+	if err := r.outdated(m); err != nil {
+		return err
+	}
+	if !r.s.current(m) {
+		return errGone
 	}
 	m.Succeed(r.m)
 	r.m, r.erring = m, nil // others may have asked since, and m does not know since when it errs
+	return nil
+}
+
+// outdated returns why r has to let go of what is under way, now that the run is as
+// m says, and nil if it goes on. Calls were begun by the owner, and everything by the
+// numbers of the nodes, which are others once the run was adopted. Calls are given
+// time to end before they are made anew.
+func (r *live) outdated(m *machine.Machine) error {
+	called := func(t *task) bool { return t.do == machine.Call }
+	switch adopted := m.Came != r.m.Came; {
+	case (adopted || m.Owner != r.s.name) && slices.ContainsFunc(r.flight, called):
+		return errFenced
+	case adopted && len(r.flight)+len(r.claims) > 0:
+		return errGone
+	}
 	return nil
 }
 

@@ -179,17 +179,31 @@ func (r *live) reload() error {
 	if m.Status.Done() {
 		return errGone
 	}
-	called := func(t *task) bool { return t.do == machine.Call }
-	taken := (m.Owner != r.p.name || m.Came != r.m.Came) && slices.ContainsFunc(r.flight, called)
-	if !r.p.free(m) || taken {
+	if !r.p.free(m) {
 		return errFenced
 	}
-	if adopted := m.Came != r.m.Came; !r.p.takes(m) || adopted && len(r.flight) > 0 {
+	if err := r.outdated(m); err != nil {
+		return err
+	}
+	if !r.p.takes(m) {
 		return errGone
 	}
 	m = m.Clone()
 	m.Succeed(r.m)
 	r.m, r.erring = m, nil
+	return nil
+}
+
+// outdated returns why r has to let go of what is under way, now that the run is as
+// m says.
+func (r *live) outdated(m *machine.Machine) error {
+	called := func(t *task) bool { return t.do == machine.Call }
+	switch adopted := m.Came != r.m.Came; {
+	case (adopted || m.Owner != r.p.name) && slices.ContainsFunc(r.flight, called):
+		return errFenced
+	case adopted && len(r.flight) > 0:
+		return errGone
+	}
 	return nil
 }
 
