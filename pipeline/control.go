@@ -30,14 +30,15 @@ const (
 )
 
 // Start begins a run of the named pipeline and returns its ID at once. If a run
-// with the ID t.Key was started before, Start does nothing.
+// with the ID t.Key was started before, Start does nothing, whatever else t says;
+// if that run is of another pipeline, errors.Is(err, [ErrRefused]).
 func (x *Executor) Start(ctx context.Context, pipeline string, t Trigger) (id string, err error) {
 	if err := x.init(); err != nil {
 		return "", err
 	}
-	d := x.current[pipeline]
-	if d == nil {
-		return "", fmt.Errorf("pipeline: no pipeline %q; there is %q", pipeline, slices.Sorted(maps.Keys(x.current)))
+	d, err := x.named(pipeline)
+	if err != nil {
+		return "", err
 	}
 	if id = t.Key; id == "" {
 		id = newID(time.Now())

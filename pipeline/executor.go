@@ -17,6 +17,7 @@ import (
 	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/internal/mask"
+	"github.com/penstock/penstock/internal/suggest"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -203,6 +204,15 @@ func (x *Executor) define(p Pipeline) (*definition, error) {
 	d := &definition{Pipeline: p, digest: digest, prog: p.compile(digest)}
 	x.known[digest] = d
 	return d, nil
+}
+
+// named returns the definition of a pipeline that can be started.
+func (x *Executor) named(pipeline string) (*definition, error) {
+	if d := x.current[pipeline]; d != nil {
+		return d, nil
+	}
+	hint := new(suggest.Hinter).Hint(pipeline, slices.Sorted(maps.Keys(x.current)))
+	return nil, fmt.Errorf("pipeline: no pipeline %q%s", pipeline, hint)
 }
 
 // program returns the compiled definition with the given digest, if x has it.

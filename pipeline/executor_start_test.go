@@ -76,7 +76,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		trigger  pipeline.Trigger
 		want     string
 	}{
-		{"another pipeline", "shpo", pipeline.Trigger{}, `no pipeline "shpo"; there is ["shop"]`},
+		{"another pipeline", "shpo", pipeline.Trigger{}, `no pipeline "shpo"; did you mean "shop"?`},
 		{"no artifact", "shop", pipeline.Trigger{}, `trigger without artifact "image", which pipeline "shop" is given`},
 		{"an artifact under another name", "shop", pipeline.Trigger{Artifacts: artifact.Set{"picture": image("v1")}}, `artifact`},
 		{"an artifact without a digest", "shop", pipeline.Trigger{Artifacts: artifact.Set{"image": {Name: "image"}}}, `digest`},

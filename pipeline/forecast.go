@@ -98,9 +98,9 @@ func (x *Executor) ForecastStart(ctx context.Context, pipeline string, t Trigger
 	if err := x.init(); err != nil {
 		return Forecast{}, err
 	}
-	d := x.current[pipeline]
-	if d == nil {
-		return Forecast{}, fmt.Errorf("pipeline: no pipeline %q; there is %q", pipeline, slices.Sorted(maps.Keys(x.current)))
+	d, err := x.named(pipeline)
+	if err != nil {
+		return Forecast{}, err
 	}
 	return d.forecastStart(ctx, x.records(), t, a)
 }
