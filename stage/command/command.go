@@ -56,8 +56,9 @@ func Shell(script string) Command {
 // not be there before the stage runs.
 func (c Command) Check() error {
 	var errs []error
+	which := strings.TrimSpace(fmt.Sprintf("command %.100s", c))
 	refuse := func(format string, args ...any) {
-		errs = append(errs, fmt.Errorf("command %.100s: %w", c, fmt.Errorf(format, args...)))
+		errs = append(errs, fmt.Errorf("%s: %w", which, fmt.Errorf(format, args...)))
 	}
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		refuse("no program; want its name first in Argv")

@@ -23,7 +23,7 @@ func TestCheckFindsEachMistake(t *testing.T) {
 		want    string // "" means no mistake
 	}{
 		{"none", Command{Argv: program, Env: []string{"CI=", "A=b=c"}, Files: []File{{Name: "image"}}, Store: store, Unable: []int{75}}, ""},
-		{"no program", Command{}, "no program; want its name first in Argv"},
+		{"no program", Command{}, "command: no program; want its name first in Argv"},
 		{"an empty program", Command{Argv: []string{"", "x"}}, "no program"},
 		{"a NUL byte", Command{Argv: []string{"make", "a\x00b"}}, `"a\x00b" has a NUL byte`},
 		{"a variable without a value", Command{Argv: program, Env: []string{"CI"}}, `variable "CI": want a form like NAME=value`},
