@@ -297,14 +297,11 @@ func (p *platform) process(t *testing.T, version string) Process {
 	return Process{}
 }
 
-// answers reports whether a process serves.
+// answers reports whether a process serves: by its version, for another may have
+// got its port since.
 func answers(is Process) bool {
-	r, err := http.Get(is.URL + "/healthz")
-	if err != nil {
-		return false
-	}
-	r.Body.Close()
-	return true
+	version, err := ask(context.Background(), is.URL+"/version")
+	return err == nil && strings.TrimSpace(string(version)) == is.Version
 }
 
 func kill(t *testing.T, pid int) {
