@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// A Clock is a time of day on the clock on the wall, from "00:00" to "24:00".
+// A Clock is a time of day on the clock on the wall, in two digits each, such as
+// "09:30", from "00:00" to "24:00".
 type Clock string
 
 // minutes returns the minutes since midnight that c shows.
@@ -17,7 +18,7 @@ func (c Clock) minutes() (int, error) {
 			return 60*h + m, nil
 		}
 	}
-	return 0, fmt.Errorf("window: clock %.40q; want a time of day from %q to %q", string(c), "00:00", "24:00")
+	return 0, fmt.Errorf("window: clock %.40q; want a time of day such as %q, from %q to %q", string(c), "09:30", "00:00", "24:00")
 }
 
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }

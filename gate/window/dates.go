@@ -12,8 +12,8 @@ import (
 // Dates is a [Window] that is open on a list of dates: holidays, a freeze at the
 // end of the year, an event.
 type Dates struct {
-	Zone  string // IANA name, such as "Europe/Berlin" or "UTC"
-	Spans []Span // in any order; they may overlap
+	Zone  string // IANA name, such as "Europe/Berlin" or "UTC"; "" is a mistake
+	Spans []Span // at least one, in any order; they may overlap
 	Why   string // what they are, such as "public holidays"; may be empty
 }
 

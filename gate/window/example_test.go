@@ -119,7 +119,7 @@ func ExampleCheck() {
 	fmt.Println(window.Check(window.Weekly{Zone: "Europe/Berlin", Days: window.Weekdays, From: "9:00"}))
 	fmt.Println(window.Check(window.Weekly{Days: window.Weekdays}))
 	// Output:
-	// window: clock "9:00"; want a time of day from "00:00" to "24:00"
+	// window: clock "9:00"; want a time of day such as "09:30", from "00:00" to "24:00"
 	// window: no zone; want an IANA name such as "Europe/Berlin", or "UTC"
 }
 

@@ -139,7 +139,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"all hours of a day", weekly("00:00", "24:00"), ""},
 		{"past midnight", weekly("23:59", "00:00"), ""},
-		{"hours that are none", weekly("9:00", "25:00"), "clock \"9:00\"; want a time of day from \"00:00\" to \"24:00\"\nwindow: clock \"25:00\""},
+		{"hours that are none", weekly("9:00", "25:00"), "clock \"9:00\"; want a time of day such as \"09:30\", from \"00:00\" to \"24:00\"\nwindow: clock \"25:00\""},
 		{"no hours", weekly("09:00", "09:00"), "from 09:00 to 09:00, which are the same"},
 		{"no hours at midnight", weekly("00:00", "00:00"), "from 00:00 to 00:00, which are the same"},
 		{"from the end of a day", weekly("24:00", "02:00"), `from 24:00; want a time up to "23:59", or "00:00" of the next day`},

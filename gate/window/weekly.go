@@ -16,8 +16,8 @@ import (
 // and shuts once, an hour that is shown twice counts in full if it is inside,
 // and an hour that is left out is not there.
 type Weekly struct {
-	Zone string // IANA name, such as "Europe/Berlin" or "UTC"
-	Days Days   // on which it opens
+	Zone string // IANA name, such as "Europe/Berlin" or "UTC"; "" is a mistake
+	Days Days   // on which it opens; at least one
 	From Clock  // when it opens; "" means "00:00"
 	To   Clock  // when it shuts; "" means "24:00"
 	Why  string // what it is, such as "office hours"; "" means the days and hours themselves
