@@ -273,17 +273,43 @@ func (r *removal) remove(ctx context.Context, m *machine.Machine, events []journ
 	if err != nil {
 		return fmt.Errorf("run %s: could not be kept: %w", m.Run, err)
 	}
-	if free, err := r.free(ctx, m, events); !free { // Keep may have taken long
-		return err
+	return r.forget(ctx, m, events, left)
+}
+
+// forget has the Store forget a run, if nothing needs it after Keep either, which may
+// have taken long.
+func (r *removal) forget(ctx context.Context, m *machine.Machine, events []journal.Event, left journal.Archival) error {
+	for tries := conflicts(0); ; {
+		if free, err := r.free(ctx, m, events); !free {
+			return err
+		}
+		e := journal.Event{Time: time.Now().UTC(), Kind: journal.Archived, By: r.By, Data: &left}
+		err := r.store.Archive(ctx, m.Run, len(events), e, r.seen()...)
+		if err == nil {
+			r.done.Runs = append(r.done.Runs, m.Run)
+			return nil
+		}
+		if errors.Is(err, journal.ErrConflict) {
+			var news []journal.Event
+			if news, err = r.x.store.Events(ctx, m.Run, len(events)); len(news) > 0 {
+				r.done.Kept[m.Run] = "the run was done anew or archived meanwhile"
+				return nil
+			}
+			if err == nil { // an environment has grown
+				err = tries.another(journal.ErrConflict)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("run %s: %w", m.Run, err)
+		}
 	}
-	err = r.store.Archive(ctx, m.Run, len(events), journal.Event{Time: time.Now().UTC(), Kind: journal.Archived, By: r.By, Data: &left})
-	switch {
-	case errors.Is(err, journal.ErrConflict):
-		r.done.Kept[m.Run] = "the run was done anew or archived meanwhile"
-		return nil
-	case err != nil:
-		return fmt.Errorf("run %s: %w", m.Run, err)
+}
+
+// seen says of which moment the environments are: a run leaves only if none has grown
+// since.
+func (r *removal) seen() (all []journal.Seen) {
+	for _, e := range r.environments {
+		all = append(all, journal.Seen{Journal: machine.Journal(e.Name), Length: e.Length})
 	}
-	r.done.Runs = append(r.done.Runs, m.Run)
-	return nil
+	return all
 }

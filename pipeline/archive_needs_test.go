@@ -172,3 +172,72 @@ func TestArchiveWhileEnvironmentsChange(t *testing.T) {
 		}
 	})
 }
+
+// lateJournal is a store in which something happens right before a journal is
+// archived.
+type lateJournal struct {
+	*journal.Memory
+	before func(run string)
+}
+
+func (l *lateJournal) Archive(ctx context.Context, name string, length int, e journal.Event, seen ...journal.Seen) error {
+	l.before(name)
+	return l.Memory.Archive(ctx, name, length, e, seen...)
+}
+
+// What an environment needs is asked for until it has not grown in between (J1, J9).
+func TestArchiveWhileEnvironmentsGrow(t *testing.T) {
+	store := new(journal.Memory)
+	appends := func(name string, length int, e journal.Event) {
+		t.Helper()
+		e.Time = time.Now()
+		if err := store.Append(t.Context(), journal.Batch{Journal: name, Length: length, Events: []journal.Event{e}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := func(image artifact.Artifact) journal.Event {
+		return journal.Event{Kind: journal.Changed, By: "another", Data: &journal.Live{Artifacts: artifact.Set{"image": image}, Traffic: 100}}
+	}
+	appends("env/production", 0, changed(image("x")))
+	synctest.Test(t, func(t *testing.T) {
+		x := over(store, releases()[0])
+		stop := serve(t, x)
+		for k := range 3 {
+			start(t, x, fmt.Sprint("r", k))
+		}
+		pass(time.Minute)
+		stop()
+	})
+	late := &lateJournal{store, nil}
+	tries := map[string]int{}
+	late.before = func(run string) {
+		if tries[run]++; tries[run] > 1 {
+			return
+		}
+		switch run {
+		case "r0": // of no matter to the run
+			appends("env/production", 1, changed(image("y")))
+		case "r1": // what it made is live
+			appends("env/production", 2, changed(image("r1")))
+		case "r2": // another has archived it
+			events, err := store.Events(t.Context(), run, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, left, err := journal.MarshalArchive(run, events)
+			if err == nil {
+				err = store.Archive(t.Context(), run, len(events), journal.Event{Time: time.Now(), Kind: journal.Archived, Data: &left})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	wantArchived(t, &pipeline.Executor{Store: late}, shelf{}.keep, pipeline.Archived{Runs: []string{"r0"}, Kept: map[string]string{
+		"r1": `the run made artifact "image", which environment production holds or would go back to`,
+		"r2": "the run was done anew or archived meanwhile",
+	}})
+	if want := map[string]int{"r0": 2, "r1": 1, "r2": 1}; !maps.Equal(tries, want) {
+		t.Errorf("Archive was called %v times; want %v", tries, want)
+	}
+}

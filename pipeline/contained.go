@@ -53,9 +53,9 @@ func (l containedLeaser) Alive(ctx context.Context, owner string, now time.Time)
 
 type containedArchiver struct{ journal.Archiver }
 
-func (a containedArchiver) Archive(ctx context.Context, name string, length int, e journal.Event) (err error) {
+func (a containedArchiver) Archive(ctx context.Context, name string, length int, e journal.Event, seen ...journal.Seen) (err error) {
 	defer recovered(&err)
-	return a.Archiver.Archive(ctx, name, length, e)
+	return a.Archiver.Archive(ctx, name, length, e, seen...)
 }
 
 type containedWatcher struct{ journal.Watcher }

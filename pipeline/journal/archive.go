@@ -23,12 +23,19 @@ type Archiver interface {
 	// Append at its length is an error for which errors.Is(err,
 	// [ErrArchived]).
 	//
-	// A journal that is of another length is an error for which
-	// errors.Is(err, [ErrConflict]), and one of which the events are not as
-	// many as e says, or not as [Archival.Check] wants them, is [ErrInput].
-	// Nothing is forgotten then. After any other error it is not known
-	// whether it is.
-	Archive(ctx context.Context, journal string, length int, e Event) error
+	// Seen are other journals, from which the caller knows that nothing needs
+	// this one. If one of them, or this one, is of another length in that
+	// step, it is an error for which errors.Is(err, [ErrConflict]): read,
+	// decide again. A journal of which the events are not as many as e says,
+	// or not as [Archival.Check] wants them, is [ErrInput]. Nothing is
+	// forgotten then. After any other error it is not known whether it is.
+	Archive(ctx context.Context, journal string, length int, e Event, seen ...Seen) error
+}
+
+// A Seen says how long a journal was when somebody looked at it.
+type Seen struct {
+	Journal string
+	Length  int // 0 if it was never appended to
 }
 
 // An ArchivedError says that events are not in the store any more, and where they

@@ -187,7 +187,7 @@ func (s *Memory) List(ctx context.Context, q Query) ([]string, error) {
 }
 
 // Archive implements [Archiver].
-func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) error {
+func (s *Memory) Archive(ctx context.Context, name string, length int, e Event, seen ...Seen) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -201,6 +201,11 @@ func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) 
 	if j == nil || j.length != length {
 		return fmt.Errorf("%q does not have %d events: %w", name, length, ErrConflict)
 	}
+	for _, other := range seen {
+		if n := s.length(other.Journal); n != other.Length {
+			return fmt.Errorf("archive of %q: %q has %d events, not %d: %w", name, other.Journal, n, other.Length, ErrConflict)
+		}
+	}
 	if j.gone > 0 {
 		return fmt.Errorf("archive of %q: %w: %w", name, ErrArchived, ErrInput)
 	}
@@ -211,6 +216,13 @@ func (s *Memory) Archive(ctx context.Context, name string, length int, e Event) 
 	s.add(&Batch{Journal: name, Events: []Event{e}})
 	s.ring()
 	return nil
+}
+
+func (s *Memory) length(name string) int {
+	if j := s.journals[name]; j != nil {
+		return j.length
+	}
+	return 0
 }
 
 // Changes implements [Watcher].

@@ -128,6 +128,22 @@ var archiveRules = []rule{
 		mustArchive(t, a, "a", 2, archived(t, "a", story))
 	}),
 
+	archiving("what the others were looked at for is still so when a journal is archived (J9)", func(t testing.TB, s journal.Store, a journal.Archiver) {
+		story := []journal.Event{note("x"), ended()}
+		must(t, s, batch("a", 0, story...), batch("env", 0, notes(2)...))
+		e := archived(t, "a", story)
+		for _, seen := range []journal.Seen{{Journal: "env", Length: 1}, {Journal: "env", Length: 3}, {Journal: "env"}, {Journal: "never", Length: 1}} {
+			if err := a.Archive(t.Context(), "a", 2, e, journal.Seen{Journal: "env", Length: 2}, seen); !errors.Is(err, journal.ErrConflict) {
+				t.Errorf("Archive when %q was said to be of length %d, and is not = %v; want ErrConflict, for it may need what would be forgotten", seen.Journal, seen.Length, err)
+			}
+		}
+		same(t, s, "a", 0, story, "after calls of Archive that were refused")
+		if err := a.Archive(t.Context(), "a", 2, e, journal.Seen{Journal: "env", Length: 2}, journal.Seen{Journal: "never"}); err != nil {
+			t.Errorf("Archive when the others are as they were = %v; want nil", err)
+		}
+		wantArchived(t, s, "a", 0, e)
+	}),
+
 	archiving("the text of an archive has the digest that the store keeps", func(t testing.TB, s journal.Store, a journal.Archiver) {
 		story := append(appended(), ended())
 		must(t, s, batch("run/é\n", 0, story...))

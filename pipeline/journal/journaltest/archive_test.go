@@ -22,16 +22,16 @@ func TestRulesFindBrokenArchives(t *testing.T) {
 		hooks hooks
 		want  string // in what is said
 	}{
-		{"archives nothing", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
+		{"archives nothing", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error {
 			return nil
 		}}, "want an ArchivedError, so that nothing is taken for the whole journal (J6)"},
 
-		{"does not look at what it forgets", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
+		{"does not look at what it forgets", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error {
 			n, e := kept(s, name, e)
-			return s.Archive(ctx, name, n, e)
+			return s.Archive(ctx, name, n, e, seen...)
 		}}, "Archive of a journal with another digest = <nil>"},
 
-		{"takes the fence on trust", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
+		{"takes the fence on trust", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error {
 			events, _ := s.Events(ctx, name, 0)
 			if left, ok := e.Data.(*journal.Archival); ok && len(events) == length {
 				_, want, _ := journal.MarshalArchive(name, events)
@@ -39,11 +39,15 @@ func TestRulesFindBrokenArchives(t *testing.T) {
 				right.Fence = want.Fence
 				e.Data = &right
 			}
-			return s.Archive(ctx, name, length, e)
+			return s.Archive(ctx, name, length, e, seen...)
 		}}, "Archive with fence 0 of a journal with epoch 7 = <nil>"},
 
-		{"does not look at its context", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error {
-			return s.Archive(context.WithoutCancel(ctx), name, length, e)
+		{"does not look at other journals", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error {
+			return s.Archive(ctx, name, length, e)
+		}}, `Archive when "env" was said to be of length 1, and is not = <nil>`},
+
+		{"does not look at its context", hooks{archive: func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error {
+			return s.Archive(context.WithoutCancel(ctx), name, length, e, seen...)
 		}}, "Archive with a canceled context = <nil>"},
 
 		{"says that what was archived was never there", hooks{events: func(s *journal.Memory, ctx context.Context, name string, from int) ([]journal.Event, error) {

@@ -135,13 +135,13 @@ func (f *Faulty) wait(cancel context.CancelFunc) (done func()) {
 
 // Archive implements [journal.Archiver]. It counts as Append does. If Store is none
 // it is an error for which errors.Is(err, [errors.ErrUnsupported]).
-func (f *Faulty) Archive(ctx context.Context, name string, length int, e journal.Event) error {
+func (f *Faulty) Archive(ctx context.Context, name string, length int, e journal.Event, seen ...journal.Seen) error {
 	return f.call("Archive", true, func() error {
 		a, ok := f.Store.(journal.Archiver)
 		if !ok {
 			return fmt.Errorf("journaltest: archive in a %T: %w", f.Store, errors.ErrUnsupported)
 		}
-		return a.Archive(ctx, name, length, e)
+		return a.Archive(ctx, name, length, e, seen...)
 	})
 }
 

@@ -64,7 +64,7 @@ type hooks struct {
 	changes func(s *journal.Memory, ctx context.Context, mark int64) ([]string, int64, error)
 	renew   func(s *journal.Memory, ctx context.Context, owner string, until time.Time) error
 	alive   func(s *journal.Memory, ctx context.Context, owner string, now time.Time) (bool, error)
-	archive func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event) error
+	archive func(s *journal.Memory, ctx context.Context, name string, length int, e journal.Event, seen []journal.Seen) error
 }
 
 // store is a Memory, broken by hooks.
@@ -115,11 +115,11 @@ func (s *store) Alive(ctx context.Context, owner string, now time.Time) (bool, e
 	return s.Memory.Alive(ctx, owner, now)
 }
 
-func (s *store) Archive(ctx context.Context, name string, length int, e journal.Event) error {
+func (s *store) Archive(ctx context.Context, name string, length int, e journal.Event, seen ...journal.Seen) error {
 	if s.archive != nil {
-		return s.archive(&s.Memory, ctx, name, length, e)
+		return s.archive(&s.Memory, ctx, name, length, e, seen)
 	}
-	return s.Memory.Archive(ctx, name, length, e)
+	return s.Memory.Archive(ctx, name, length, e, seen...)
 }
 
 func TestSoundStoreBreaksNoRule(t *testing.T) {

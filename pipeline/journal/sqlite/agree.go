@@ -142,7 +142,7 @@ func (s *Store) again(p *part) (refused, failed error) {
 		if err != nil {
 			return nil, err
 		}
-		return s.archive(s.writer, p)
+		return s.archive(s.writer, p, nil)
 	}
 	return s.add(s.writer, []part{*p})
 }

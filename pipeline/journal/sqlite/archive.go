@@ -25,7 +25,7 @@ func whole(more string) string {
 // ever was. The space of the rest is used again; the file becomes smaller by
 // SQLite's VACUUM alone. The witness has the events until its older logs are moved
 // away.
-func (s *Store) Archive(ctx context.Context, name string, length int, e journal.Event) error {
+func (s *Store) Archive(ctx context.Context, name string, length int, e journal.Event, seen ...journal.Seen) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *Store) Archive(ctx context.Context, name string, length int, e journal.
 	}
 	err = s.read(ctx, func(c *conn) error { return fits(ctx, c, name, a) }) // before others have to wait
 	if err == nil {
-		err = s.commit(ctx, func(c *conn) (refused, failed error) { return s.archive(c, &p) })
+		err = s.commit(ctx, func(c *conn) (refused, failed error) { return s.archive(c, &p, seen) })
 	}
 	if err != nil {
 		return s.fail(err, "archive %q", name)
@@ -61,8 +61,9 @@ func fits(ctx context.Context, c *conn, name string, a *journal.Archival) error 
 	return a.Check(name, events)
 }
 
-// archive leaves of a journal what p says, if it is as long. It fits then.
-func (s *Store) archive(c *conn, p *part) (refused, failed error) {
+// archive leaves of a journal what p says, if it is as long, and the others are. It
+// fits then.
+func (s *Store) archive(c *conn, p *part, seen []journal.Seen) (refused, failed error) {
 	if p.head, failed = find(c, p.Journal); failed != nil {
 		return nil, failed
 	}
@@ -76,6 +77,15 @@ func (s *Store) archive(c *conn, p *part) (refused, failed error) {
 		return fmt.Errorf("%q has %d events, not %d: %w", p.Journal, p.head.length, p.Length, journal.ErrConflict), nil
 	case p.head.first > 0:
 		return fmt.Errorf("%q: %w: %w", p.Journal, journal.ErrArchived, journal.ErrInput), nil
+	}
+	for _, other := range seen {
+		h, err := find(c, other.Journal)
+		if err != nil {
+			return nil, err
+		}
+		if h.length != other.Length {
+			return fmt.Errorf("%q has %d events, not %d: %w", other.Journal, h.length, other.Length, journal.ErrConflict), nil
+		}
 	}
 	return nil, s.write(c, p)
 }

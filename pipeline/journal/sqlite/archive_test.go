@@ -229,7 +229,7 @@ func TestWhatIsNotWitnessedIsNotArchived(t *testing.T) {
 		if refused, failed = s.add(c, []part{p}); refused != nil || failed != nil {
 			return refused, failed
 		}
-		refused, failed = s.archive(c, &away)
+		refused, failed = s.archive(c, &away, nil)
 		if !errors.Is(refused, journal.ErrConflict) {
 			t.Errorf("archive in the same transaction = %v; want ErrConflict", refused)
 		}
