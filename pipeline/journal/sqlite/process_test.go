@@ -102,6 +102,16 @@ func TestChangesOfAnotherProcess(t *testing.T) {
 	defer cancel()
 	p := start(t, "append", path, "other")
 	p.line()
+	heard := make(chan struct{})
+	go func() { // or it would stop when nobody has read what it says for long
+		defer close(heard)
+		for p.line() != "" {
+		}
+	}()
+	defer func() {
+		p.cmd.Process.Kill()
+		<-heard
+	}()
 	mark := int64(0)
 	for rounds, seen := 0, false; rounds < 3 || !seen; rounds++ {
 		names, next, err := s.Changes(ctx, mark)
