@@ -24,7 +24,8 @@ type Archive struct {
 
 	// Keep keeps the text of a run, for [journal.ReadArchive], and says where
 	// it is, to tell who asks for the run later. When it returns nil the
-	// text has to outlive a crash, for then the Store forgets the run.
+	// text has to outlive a crash, for then the Store forgets the run: so a
+	// file is to be synced, and its directory too when the file is new.
 	//
 	// It may be given a run again, with the same text: if there was a crash
 	// before the Store had forgotten it, or the run was needed by then after
