@@ -335,7 +335,9 @@ func (x *Executor) record(ctx context.Context, run string, f func(m *machine.Mac
 		}
 		batches := []journal.Batch{{Journal: run, Length: m.Length, Events: events}}
 		if events[0].Kind == journal.Adopted {
-			left, err := x.giveWay(ctx, m, events)
+			var envs environments
+			envs.init(x)
+			left, err := envs.giveWay(ctx, m, events)
 			if err != nil {
 				return err
 			}

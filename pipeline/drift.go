@@ -120,57 +120,44 @@ func (s *server) patience(m *machine.Machine) (left time.Duration) {
 // run gives way in the environments that it waits for, and leaves those that it
 // gives back.
 func (s *server) drifted(m *machine.Machine, events []journal.Event) {
-	journals, err := s.x.store.List(s.store, journal.Query{Prefix: machine.Journal("")})
-	if err != nil {
-		s.fail(err)
+	s.envs.mu.Lock()
+	left, err := s.envs.giveWay(s.store, m, events)
+	s.envs.mu.Unlock()
+	if err == nil {
+		batches := append([]journal.Batch{{Journal: m.Run, Length: m.Length, Events: events}}, left...)
+		err = broken(s.x.store.Append(s.store, batches...))
+	}
+	if err != nil && !errors.Is(err, journal.ErrConflict) {
+		s.suffer(m.Run, err)
 		return
 	}
-	batches := []journal.Batch{{Journal: m.Run, Length: m.Length, Events: events}}
-	s.envs.mu.Lock()
-	for _, j := range journals {
-		name := strings.TrimPrefix(j, machine.Journal(""))
-		env, err := s.envs.grown(s.store, name)
-		if err != nil {
-			s.log.Error("an environment is left alone, for its journal cannot be read", "environment", name, "error", err)
-			continue
-		}
-		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
-			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})
-		}
-	}
-	s.envs.mu.Unlock()
-	err = s.x.store.Append(s.store, batches...)
-	switch {
-	case err == nil || errors.Is(err, journal.ErrConflict):
-		s.wake(m.Run)
-		for _, b := range batches[1:] {
-			s.noticed(b.Journal)
-		}
-	default:
-		s.fail(err)
+	s.wake(m.Run)
+	for _, b := range left {
+		s.noticed(b.Journal)
 	}
 }
 
 // giveWay returns what to record with events in environments: a run that goes on
 // under another definition, which may know nothing of them, does not wait for any.
-// Nobody can enter one of which the journal is damaged anyway.
-func (x *Executor) giveWay(ctx context.Context, m *machine.Machine, events []journal.Event) (batches []journal.Batch, err error) {
-	journals, err := x.store.List(ctx, journal.Query{Prefix: machine.Journal("")})
+// Nobody can enter one of which the journal is damaged anyway. E.mu is held.
+func (e *environments) giveWay(ctx context.Context, m *machine.Machine, events []journal.Event) (left []journal.Batch, err error) {
+	journals, err := e.x.store.List(ctx, journal.Query{Prefix: machine.Journal("")})
 	if err != nil {
-		return nil, fmt.Errorf("pipeline: run %s: %w", m.Run, broken(err))
+		return nil, fmt.Errorf("pipeline: run %s: %w", m.Run, &brokenError{err})
 	}
 	for _, j := range journals {
-		env := &machine.Environment{Name: strings.TrimPrefix(j, machine.Journal(""))}
-		if err := x.growEnvironment(ctx, env); err != nil {
-			if b := (*brokenError)(nil); errors.As(err, &b) {
-				return nil, err
-			}
-			x.log.Error("an environment is left alone, for its journal cannot be read", "environment", env.Name, "error", err)
+		name := strings.TrimPrefix(j, machine.Journal(""))
+		env, err := e.grown(ctx, name)
+		switch b := (*brokenError)(nil); {
+		case errors.As(err, &b):
+			return nil, err
+		case err != nil:
+			e.x.log.Error("an environment is left alone, for its journal cannot be read", "environment", name, "error", err)
 			continue
 		}
-		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
-			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})
+		if gone := env.Without(m, events[0].Time, events); len(gone) > 0 {
+			left = append(left, journal.Batch{Journal: j, Length: env.Length, Events: gone})
 		}
 	}
-	return batches, nil
+	return left, nil
 }

@@ -78,7 +78,8 @@ func (p *process) drifted(m *machine.Machine, events []journal.Event) {
 		}
 		env, err := p.grown(name)
 		if err != nil {
-			continue
+			p.suffer(err)
+			return
 		}
 		if left := env.Without(m, events[0].Time, events); len(left) > 0 {
 			batches = append(batches, journal.Batch{Journal: j, Length: env.Length, Events: left})

@@ -1,0 +1,210 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/penstock/penstock/pipeline"
+	"github.com/penstock/penstock/pipeline/journal"
+	"github.com/penstock/penstock/stage"
+)
+
+// A run is adopted while it waits for an environment, by a program that does not
+// serve. The new definition knows nothing of that environment.
+func TestAnAdoptedRunStandsInNobodysWay(t *testing.T) { // R2, E2, I2
+	synctest.Test(t, func(t *testing.T) {
+		var calls [3]int
+		prod := stage.Environment{Name: "prod"}
+		in := func(s pipeline.Stage) pipeline.Stage { s.Environment = prod; return s }
+		store := new(journal.Memory)
+		before := over(store, in(counts("deploy", &calls[0])), asks("release"), in(counts("verify", &calls[1])))
+		stop := serve(t, before)
+		start(t, before, "one")
+		pass(time.Minute)
+		two := start(t, before, "two")
+		wantStep(t, before, two, "deploy", pipeline.Waiting)
+		pass(time.Hour)
+		stop()
+
+		after := over(store, counts("other", &calls[2]))
+		if err := after.Adopt(t.Context(), two, "ann", "nothing to deploy"); err != nil {
+			t.Fatal(err)
+		}
+		env, err := after.Environment(t.Context(), "prod")
+		if err != nil || len(env.Queue) > 0 {
+			t.Errorf("%v wait for prod, %v; want nobody, or no run would ever enter again", env.Queue, err)
+		}
+	})
+}
+
+// An environment of which the journal is damaged keeps nobody from adopting, and a
+// Store that cannot be read does.
+func TestAdoptWithADamagedEnvironment(t *testing.T) { // R2, J5
+	synctest.Test(t, func(t *testing.T) {
+		store := new(journal.Memory)
+		before := over(store, asks("release"))
+		stop := serve(t, before)
+		start(t, before, "one")
+		start(t, before, "two")
+		pass(time.Minute)
+		stop()
+		odd := journal.Event{Time: time.Now(), Kind: journal.Given, By: "nobody", Data: &journal.Departure{}}
+		if err := store.Append(t.Context(), journal.Batch{Journal: "env/attic", Events: []journal.Event{odd}}); err != nil {
+			t.Fatal(err)
+		}
+		down := errors.New("disk on fire")
+		after := over(&badJournal{Memory: store, name: "env/attic", err: down}, work("build", time.Hour))
+		if err := after.Adopt(t.Context(), "one", "ann", "no release"); !errors.Is(err, down) {
+			t.Errorf("Adopt = %v; want the error of the Store", err)
+		}
+		for id, bad := range map[string]journal.Store{"one": store, "two": &badJournal{Memory: store, name: "env/attic", err: journal.ErrCorrupt}} {
+			after := over(bad, work("build", time.Hour))
+			if err := after.Adopt(t.Context(), id, "ann", "no release"); err != nil {
+				t.Errorf("Adopt of run %s = %v; want nil, for it has nothing to do with the attic", id, err)
+			}
+		}
+	})
+}
+
+// An executor that cannot read an environment does not adopt: nobody would ever take
+// the run out of the line there. One that finds it damaged does, for nobody can enter.
+func TestAnExecutorAdoptsOnlyWhatItCanTakeOutOfEveryLine(t *testing.T) { // R2, E2, I2
+	down := errors.New("disk on fire")
+	for _, bad := range []error{down, journal.ErrCorrupt} {
+		t.Run(bad.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := new(journal.Memory)
+				before := over(store, deploy("deploy", time.Hour, production))
+				stop := serve(t, before)
+				start(t, before, "inside")
+				pass(time.Minute)
+				start(t, before, "waits")
+				pass(time.Minute)
+				stop()
+
+				after := over(&badJournal{Memory: store, name: "env/production", err: bad}, work("report", 0))
+				after.OnDrift = pipeline.Adopt
+				served := make(chan error, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() { served <- after.Serve(ctx) }()
+				pass(time.Minute)
+				cancel()
+				if err := <-served; errors.Is(err, down) != (bad == down) {
+					t.Errorf("Serve = %v over a store that says %v of an environment", err, bad)
+				}
+				adopted := strings.Contains(strings.Join(story(t, before, "waits"), "\n"), "adopted")
+				if adopted != (bad != down) {
+					t.Errorf("adopted: %v, though the store says %v of the environment that the run waits for", adopted, bad)
+				}
+			})
+		})
+	}
+}
+
+// A run is parked by an executor that takes its owner for dead, and adopted, while a
+// stage is called. The call is told to end before it is made anew, under the same key.
+func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, I3, J3
+	parked := journal.Event{Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}}
+	for _, tt := range []struct {
+		name  string
+		adopt func(t *testing.T, x *pipeline.Executor, id string)
+		most  int // calls at once
+	}{
+		{"by its owner", func(t *testing.T, x *pipeline.Executor, id string) {
+			record(t, x, id, parked)
+			if err := x.Adopt(t.Context(), id, "ann", "it is not dead"); err != nil {
+				t.Fatal(err)
+			}
+		}, 2},
+		{"by another executor", func(t *testing.T, x *pipeline.Executor, id string) {
+			digest := x.Pipelines[0].Digest()
+			record(t, x, id, parked, journal.Event{Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: digest}})
+		}, 1},
+	} {
+		for _, slow := range []time.Duration{0, time.Second} {
+			t.Run(fmt.Sprintf("%s, and the call takes %v to end", tt.name, slow), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					now, most, keys := 0, 0, []string(nil)
+					last, end := context.WithCancel(t.Context())
+					end()
+					build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
+						if last.Err() == nil {
+							t.Errorf("call %d is made while the one before goes on; want that told to end", len(keys)+1)
+						}
+						last, keys, now = ctx, append(keys, in.Key), now+1
+						most = max(most, now)
+						defer func() { now-- }()
+						select {
+						case <-ctx.Done():
+							time.Sleep(slow)
+							return stage.Output{}, context.Cause(ctx)
+						case <-time.After(time.Hour):
+							return stage.Output{}, nil
+						}
+					})}
+					x := over(new(journal.Memory), build)
+					serve(t, x)
+					id := start(t, x, "one")
+					pass(time.Minute)
+					tt.adopt(t, x, id)
+					pass(2 * time.Hour)
+					wantRun(t, x, id, pipeline.Succeeded)
+					if len(keys) != 2 || keys[0] != keys[1] || most > tt.most {
+						t.Errorf("calls under %q, %d at once; want two under one key, at most %d at once", keys, most, tt.most)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A run that drains is adopted while a stage of it waits for a place. When there is
+// one, nothing is done with a step of the new definition that has the same number.
+func TestARunIsAdoptedWhileAStageWaitsForAPlace(t *testing.T) { // R2
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		store := new(journal.Memory)
+		before := over(store, pipeline.Sequence{work("build", 0), asks("release"), counts("deploy", &calls)})
+		stop := serve(t, before)
+		id := start(t, before, "one")
+		wantStep(t, before, id, "release", pipeline.Waiting)
+		stop()
+
+		x := over(store, work("report", time.Hour))
+		x.Former, x.OnDrift, x.Limit = before.Pipelines, pipeline.Drain, 1
+		serve(t, x)
+		start(t, x, "two")
+		pass(time.Minute)
+		vote(t, x, id, "release", "ann")
+		if s := step(t, x, id, "deploy"); s.For != "capacity" {
+			t.Fatalf("deploy is %v for %q; want it to wait for a place", s.Status, s.For)
+		}
+		record(t, x, id, journal.Event{Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: x.Pipelines[0].Digest()}})
+		pass(3 * time.Hour)
+		wantRun(t, x, "two", pipeline.Succeeded)
+		wantRun(t, x, id, pipeline.Succeeded)
+		if calls != 0 {
+			t.Errorf("%d calls of what the new definition does not have; want none", calls)
+		}
+	})
+}
+
+// record appends events to the journal of a run behind the back of its owner.
+func record(t *testing.T, x *pipeline.Executor, id string, events ...journal.Event) {
+	t.Helper()
+	there, err := x.Store.Events(t.Context(), id, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range events {
+		events[i].Time = time.Now()
+	}
+	if err := x.Store.Append(t.Context(), journal.Batch{Journal: id, Length: len(there), Events: events}); err != nil {
+		t.Fatal(err)
+	}
+}
