@@ -10,5 +10,8 @@
 //	./gate/approval TestDecide
 //
 // The lines after - stand in the file exactly once, and those after + take their
-// place. The test is run on the altered code; the tree itself is left alone.
+// place. The test is run on the altered code; the tree itself is left alone. It has
+// to fail by its own word, to panic, or to be deadlocked in a bubble of
+// testing/synctest, which is told at once: one that hangs until its time is up has
+// noticed nothing.
 package mutants

@@ -154,23 +154,24 @@ func TestMutantsAreNoticed(t *testing.T) {
 		}
 		tried++
 		t.Run(m.title, func(t *testing.T) {
-			_, noticed := m.try(t, "-run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$")
+			out, did := m.try(t, "-run", "^"+strings.ReplaceAll(m.test, "/", "$/^")+"$")
+			t.Logf("%s %s", m.test, did)
 			switch {
-			case noticed:
-			case *find:
+			case did.noticed():
+			case *find && did == passed:
 				out, _ := m.try(t)
 				t.Errorf("not noticed by %s, but by %q", m.test, regexp.MustCompile(`(?m)^--- FAIL: \S+`).FindAllString(out, -1))
 			default:
-				t.Errorf("%s passes with\n%s\ninstead of\n%s", m.test, m.new, m.old)
+				t.Errorf("%s %s with\n%s\ninstead of\n%s\nwant it to fail; it says\n%s", m.test, did, m.new, m.old, out)
 			}
 		})
 	}
 	t.Logf("%d of %d mutants were tried", tried, len(mutants))
 }
 
-// try runs tests of the package of m on the altered code, and reports whether
-// one failed.
-func (m mutant) try(t *testing.T, args ...string) (out string, failed bool) {
+// try runs tests of the package of m on the altered code, and returns what they say
+// and what came of it.
+func (m mutant) try(t *testing.T, args ...string) (out string, did outcome) {
 	t.Helper()
 	code, err := m.altered()
 	if err != nil {
@@ -204,12 +205,12 @@ func (m mutant) try(t *testing.T, args ...string) (out string, failed bool) {
 		if strings.Contains(out, "no tests to run") {
 			t.Fatalf("%s has no test %s", m.pkg, m.test)
 		}
-		return out, false
+		return out, passed
 	}
 	if strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]") {
 		t.Fatalf("the altered code does not build:\n%s", out)
 	}
-	return out, true
+	return out, outcomeOf(out)
 }
 
 func TestParseSaysWhatIsWrong(t *testing.T) {
