@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -129,16 +130,23 @@ func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, I3, J3
 		for _, slow := range []time.Duration{0, time.Second} {
 			t.Run(fmt.Sprintf("%s, and the call takes %v to end", tt.name, slow), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
+					var mu sync.Mutex // of what follows: calls of one owner may overlap
 					now, most, keys := 0, 0, []string(nil)
 					last, end := context.WithCancel(t.Context())
 					end()
 					build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
+						mu.Lock()
 						if last.Err() == nil {
 							t.Errorf("call %d is made while the one before goes on; want that told to end", len(keys)+1)
 						}
 						last, keys, now = ctx, append(keys, in.Key), now+1
 						most = max(most, now)
-						defer func() { now-- }()
+						mu.Unlock()
+						defer func() {
+							mu.Lock()
+							defer mu.Unlock()
+							now--
+						}()
 						select {
 						case <-ctx.Done():
 							time.Sleep(slow)
