@@ -60,7 +60,7 @@ func (m *Machine) grow(i int32, items []string) error {
 	if len(m.extra) == 0 {
 		m.names = maps.Clone(m.names) // the program's are shared
 	}
-	b := &Builder{nodes: &m.extra, base: int32(len(m.prog.nodes)), names: m.names, env: m.envIndex, root: &n, at: i}
+	b := &Builder{nodes: &m.extra, base: int32(len(m.nodes)), names: m.names, env: m.envIndex, root: &n, at: i}
 	first := b.base + int32(len(m.extra))
 	for _, item := range items {
 		if err := n.Expand(b, i, item); err != nil {

@@ -34,6 +34,7 @@ type Machine struct {
 	lent       bool // Artifacts and Values are those of a copy too
 
 	prog   *Program // nil: the events are only kept in books
+	nodes  []Node   // of prog
 	names  map[string]int32
 	extra  []Node // bodies of ForEach nodes, and the nodes of a machine without a program
 	states []state
@@ -175,7 +176,7 @@ func New(run string, p *Program) *Machine {
 		m.names = map[string]int32{}
 		return m
 	}
-	m.names = p.names
+	m.nodes, m.names = p.nodes, p.names
 	m.states = make([]state, len(p.nodes))
 	m.envs = make([]envState, len(p.envs))
 	for i := range m.envs {
@@ -201,13 +202,10 @@ func (m *Machine) expect(i int32) {
 }
 
 func (m *Machine) node(i int32) *Node {
-	if m.prog == nil {
-		return &m.extra[i]
+	if int(i) < len(m.nodes) {
+		return &m.nodes[i]
 	}
-	if int(i) < len(m.prog.nodes) {
-		return &m.prog.nodes[i]
-	}
-	return &m.extra[int(i)-len(m.prog.nodes)]
+	return &m.extra[int(i)-len(m.nodes)]
 }
 
 func (m *Machine) children(i int32) []int32 {

@@ -101,8 +101,8 @@ func (m *Machine) Tick(now time.Time) {
 // is a time of the day.
 func (m *Machine) turn(t time.Time) {
 	const tolerance = time.Minute // between clocks that are the same
-	if back := m.latest.Sub(t); back >= tolerance {
-		m.behind += back
+	if t.Before(m.latest) && m.latest.Sub(t) >= tolerance {
+		m.behind += m.latest.Sub(t)
 		m.turned = true
 	}
 	m.latest = t
