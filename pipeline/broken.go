@@ -16,7 +16,10 @@ func (e *brokenError) Unwrap() error { return e.err }
 
 // broken marks an error that the Store returned, unless it is of one journal.
 func broken(err error) error {
-	for _, one := range []error{nil, journal.ErrConflict, journal.ErrCorrupt, journal.ErrUnknown, journal.ErrArchived} {
+	if err == nil {
+		return nil
+	}
+	for _, one := range []error{journal.ErrConflict, journal.ErrCorrupt, journal.ErrUnknown, journal.ErrArchived} {
 		if errors.Is(err, one) {
 			return err
 		}

@@ -69,6 +69,10 @@ func (b *inbox) empty() bool {
 
 // add moves what is in c to the end of b.
 func (b *inbox) add(c *inbox) {
+	if b.empty() {
+		*b, *c = *c, *b
+		return
+	}
 	b.returned = append(b.returned, c.returned...)
 	b.requests = append(b.requests, c.requests...)
 	b.granted = append(b.granted, c.granted...)
@@ -178,6 +182,9 @@ func (r *live) flush() {
 	}
 	wake := r.unlock(err == nil)
 	switch {
+	case err == nil:
+		r.conflicts = 0
+		r.carryOut()
 	case errors.Is(err, journal.ErrConflict):
 		if err = r.conflicts.another(err); err == nil {
 			err = r.reload()
@@ -185,9 +192,6 @@ func (r *live) flush() {
 		if err == nil {
 			return
 		}
-	case err == nil:
-		r.conflicts = 0
-		r.carryOut()
 	}
 	if err != nil {
 		r.drop(err)

@@ -88,7 +88,10 @@ func (r *live) settleCall(t *task, now time.Time) error {
 	r.vacate(t.node)
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
 	t.told.came(&e)
-	return errors.Join(r.deployed(t, t.out, now), r.emit(e))
+	if err := r.deployed(t, t.out, now); err != nil {
+		return err
+	}
+	return r.emit(e)
 }
 
 // deployed records what a stage made live, also if it failed.
