@@ -17,6 +17,7 @@ type Memory struct {
 	mu       sync.Mutex
 	journals map[string]*memory
 	order    []string               // names, in the order of their first events
+	grow     []*memory              // by batch of an Append: the journals that grow
 	seq      int64                  // of the last append
 	recent   []grown                // what grew last, oldest first
 	dropped  int64                  // highest seq that recent has forgotten
@@ -81,21 +82,23 @@ func (s *Memory) Append(ctx context.Context, batches ...Batch) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.grow = s.grow[:0]
 	for i := range batches {
 		b := &batches[i]
-		length, last := 0, Kind("")
-		if j := s.journals[b.Journal]; j != nil {
-			length, last = j.length, j.last
+		j := s.journals[b.Journal]
+		if j == nil {
+			j = new(memory)
 		}
-		if length != b.Length {
-			return fmt.Errorf("%q has %d events, not %d: %w", b.Journal, length, b.Length, ErrConflict)
+		if j.length != b.Length {
+			return fmt.Errorf("%q has %d events, not %d: %w", b.Journal, j.length, b.Length, ErrConflict)
 		}
-		if last == Archived {
+		if j.last == Archived {
 			return fmt.Errorf("append to %q: %w", b.Journal, ErrArchived)
 		}
+		s.grow = append(s.grow, j)
 	}
 	for i := range batches {
-		s.add(&batches[i])
+		s.add(s.grow[i], &batches[i])
 	}
 	s.ring()
 	return nil
@@ -112,13 +115,13 @@ func (s *Memory) ring() {
 	clear(s.waiters)
 }
 
-func (s *Memory) add(b *Batch) {
-	j := s.journals[b.Journal]
-	if j == nil {
+// add adds the events of b to j, its journal.
+func (s *Memory) add(j *memory, b *Batch) {
+	if j.length == 0 {
 		if s.journals == nil {
 			s.journals = map[string]*memory{}
 		}
-		j = &memory{number: len(s.order)}
+		j.number = len(s.order)
 		s.journals[b.Journal] = j
 		s.order = append(s.order, b.Journal)
 	}
@@ -213,7 +216,7 @@ func (s *Memory) Archive(ctx context.Context, name string, length int, e Event, 
 		return err
 	}
 	j.chunks, j.gone = [][]Event{make([]Event, 0, 1)}, length
-	s.add(&Batch{Journal: name, Events: []Event{e}})
+	s.add(j, &Batch{Journal: name, Events: []Event{e}})
 	s.ring()
 	return nil
 }
