@@ -30,7 +30,8 @@ func (m *Machine) event(k journal.Kind, i int32, now time.Time, data any) journa
 func (m *Machine) Called(i int32, now time.Time) journal.Event {
 	n := m.node(i)
 	if len(m.calls) == 0 {
-		m.calls = make([]journal.Call, max(1, min(256, len(m.states)/4)))
+		left := len(m.states) - m.Length/2 // that are not called yet, if each has two events
+		m.calls = make([]journal.Call, max(1, min(256, left, len(m.states)/4)))
 	}
 	c := &m.calls[0]
 	m.calls = m.calls[1:]
