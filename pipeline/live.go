@@ -325,6 +325,7 @@ func (r *live) rest() {
 	}
 	if r.idle() && r.m.Owner == "" && (len(r.erring) == 0 || r.m.Status.Done()) { // the machine knows since when it errs
 		r.retire()
+		r.m.Release() // nothing is under way that would look at it
 	}
 }
 

@@ -46,6 +46,30 @@ func TestAnyClone(t *testing.T) {
 	})
 }
 
+// TestAnyReleased folds the journals of runs in memory that a machine in the
+// middle of the same run had, and gave back. Nothing of it is left (J7).
+func TestAnyReleased(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		tree := drawTree(t)
+		t.Logf("tree: %s", tree)
+		w := newWorld(tree)
+		s := &script{t, w}
+		defer func() { t.Logf("%s", &w.trace) }()
+		for range rapid.IntRange(0, 40).Draw(t, "steps") {
+			w.pull()
+			s.step()
+			f := w.fold()
+			want, hash := f.dump(), f.Hash(1)
+			f.Release()
+			w.m.Clone().Release()
+			again := w.fold()
+			if got := again.dump(); got != want || again.Hash(1) != hash {
+				t.Fatalf("in memory that was used before, the fold differs:\n%s", difference(got, want))
+			}
+		}
+	})
+}
+
 // restart compares the machine, after it was restarted, with the fold.
 func (s *script) restart() {
 	m, f := s.w.m.Clone(), s.w.fold()

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"sync"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -15,6 +16,15 @@ type Program struct {
 	nodes []Node
 	names map[string]int32 // of leaves and of When and ForEach nodes
 	envs  []string         // exclusive environments, by Node.Envs
+	spare sync.Pool        // of *[]state, all zero: from machines that were released
+}
+
+// states returns a state for each node.
+func (p *Program) states() []state {
+	if spare, ok := p.spare.Get().(*[]state); ok {
+		return (*spare)[:len(p.nodes)]
+	}
+	return make([]state, len(p.nodes))
 }
 
 // A Kind says how a [Node] is taken.
