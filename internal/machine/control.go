@@ -183,7 +183,7 @@ func (m *Machine) cancel(i int32, t time.Time) {
 		m.stops = append(m.stops, i)
 	case s.phase == unknown:
 		m.push(i) // whether it was done is asked for once more
-	case s.more != nil && s.more.withdrawn: // it is ended by giveUp; what it is in has counted it
+	case m.withdrawn(i): // it is ended by giveUp; what it is in has counted it
 	case s.phase != active:
 		m.close(i, Canceled, t)
 	case n.Kind == Group || n.Kind == ForEach:

@@ -235,6 +235,13 @@ func (m *Machine) withdraw(i int32, e *journal.Event) error {
 	return nil
 }
 
+// withdrawn reports whether the pass of gate i was withdrawn and not given again.
+// What the gate is in has counted it, and counts it once.
+func (m *Machine) withdrawn(i int32) bool {
+	x := m.states[i].more
+	return x != nil && x.withdrawn
+}
+
 // hush has the stages looked at that a withdrawn gate is before, and drops what is
 // asked of them: what the gates of their environments say counts only when it lets
 // them pass again.

@@ -205,17 +205,16 @@ func (s *script) check() {
 		}
 		var left, running int32
 		for _, c := range m.children(int32(i)) {
-			switch m.states[c].phase {
-			case ended, dropped:
-			case idle:
+			switch phase := m.states[c].phase; {
+			case phase == ended || phase == dropped || m.withdrawn(c):
+			case phase == idle:
 				left++
 			default:
 				left++
 				running++
 			}
 		}
-		// A gate of which the pass was withdrawn has ended once already.
-		if lost := int32(len(m.lost)); left < st.left || left > st.left+lost || running < st.running || running > st.running+lost {
+		if left != st.left || running != st.running {
 			s.t.Fatalf("group %d counts %d children left and %d under way; there are %d and %d", i, st.left, st.running, left, running)
 		}
 		if n.Max > 0 && int(st.running) > n.Max {

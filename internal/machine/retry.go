@@ -249,10 +249,10 @@ func (m *Machine) regroup(p, pos int32, t time.Time) {
 		case int32(k) == pos:
 		case cs.phase == idle:
 			s.left++
-		case cs.phase != ended:
+		case cs.phase != ended && !m.withdrawn(c): // such a gate was counted when it let pass
 			s.left++
 			s.running++
-		case !cs.status.OK():
+		case cs.phase == ended && !cs.status.OK():
 			s.worst = worse(s.worst, cs.status)
 		case n.After != nil:
 			for _, next := range n.After[k] {
