@@ -17,14 +17,8 @@ import (
 	"github.com/penstock/penstock/stage"
 )
 
-const (
-	// drain is how long to read on when all of the tree has ended: it is
-	// what a process that left the tree may hold up the stage.
-	drain = time.Second
-
-	// glance is the time between two looks at what is left of the tree.
-	glance = 10 * time.Millisecond
-)
+// glance is the time between two looks at what is left of the tree.
+const glance = 10 * time.Millisecond
 
 // execute runs the program to its end, and that of its tree.
 func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d desk, hidden *mask.Mask) (*printed, error) {
@@ -62,11 +56,11 @@ func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d 
 	if err != nil {
 		return said, fmt.Errorf("cannot start: %w", err)
 	}
-	read := make(chan struct{})
+	in, read := &tap{from: out}, make(chan struct{})
 	go func() {
 		defer close(read)
 		w := mask.Writer{To: said, Mask: hidden} // before lines are broken and cut (J8)
-		io.Copy(&w, out)
+		io.Copy(&w, in)
 		w.Flush()
 		said.finish()
 	}()
@@ -86,12 +80,9 @@ func (c Command) execute(ctx context.Context, log *slog.Logger, env []string, d 
 		}
 		time.Sleep(glance)
 	}
-	select {
-	case <-read:
-	case <-time.After(drain):
-		out.Close()
-		<-read
-	}
+	in.drain(read)
+	out.Close()
+	<-read
 	return said, c.verdict(ctx, err, said)
 }
 
