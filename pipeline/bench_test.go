@@ -74,7 +74,20 @@ func last(over chan<- struct{}) pipeline.Stage {
 }
 
 // BenchmarkSteps measures a step that does nothing, with all that is recorded
-// of it, in memory. Compare it with BenchmarkFloor.
+// of it, in memory. Compare it with BenchmarkFloor. CPU time per step of
+// chain/1000, and what it is made of (medians of 5, AMD EPYC, Go 1.26.8;
+// instructions as callgrind counts them, without the collector):
+//
+//	                            steps      floor
+//	all                      1,098 ns   1,295 ns   0.96 times on a busy machine
+//	  instructions             605 ns     414 ns   5,950 and 3,035 of them
+//	  the collector            257 ns     491 ns   of 288 and 1,032 bytes, about 250 kept
+//	  the kernel               229 ns     353 ns   for memory touched first
+//
+// Of the instructions 2,280 are of the driver, 2,180 of the machine, 550 of
+// Memory, and 720 copy, look up and ask for the time; no function has more than
+// 4 in 100. Goroutines that are not started, which make a fan cheap, make a chain
+// none: the floor takes all of its steps in one, too.
 func BenchmarkSteps(b *testing.B) {
 	for _, s := range shapes() {
 		b.Run(s.name, func(b *testing.B) {
