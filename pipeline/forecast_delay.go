@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// goesOn reports whether a step that waited still waits for the same. Of an
+// approval the reason counts the votes.
+func goesOn(waited, reason, waits, now string) bool {
+	return waited == waits && (reason == now || waits == "approval")
+}
+
 // track notes for what step i waits, if it does.
 func (o *outlook) track(r *actor, i int32) {
 	v := r.m.View(i)
@@ -19,13 +25,13 @@ func (o *outlook) track(r *actor, i int32) {
 	}
 	a := r.mark(i)
 	if d := a.delay; d != nil {
-		if d.For == waits && (d.Reason == v.Reason || waits == "approval") {
+		if goesOn(d.For, d.Reason, waits, v.Reason) {
 			return
 		}
 		d.Until, a.delay = o.now, nil
 	}
 	if waits != "" {
-		a.delay = &Delay{Run: r.m.Run, Step: v.Node.Name, Environment: v.Node.Environment, For: waits, Reason: v.Reason, Since: o.now}
+		a.delay = &Delay{Run: r.m.Run, Step: v.Node.Name, Environment: v.Node.Environment, For: waits, Reason: v.Reason, Since: r.waits[v.Node.Name].since}
 		o.delays = append(o.delays, a.delay)
 	}
 }

@@ -45,9 +45,6 @@ func (o *outlook) asked(ctx context.Context, r *actor, i int32, req gate.Request
 	})
 	a := r.mark(i)
 	a.no = err == nil && d.Verdict == gate.Rejected
-	if err == nil && d.Verdict == gate.Passed {
-		a.since = time.Time{}
-	}
 	o.answered(r, i, d, err, req)
 }
 
@@ -118,11 +115,9 @@ func (o *outlook) invite(r *actor, i int32) {
 	if d := a.delay; d != nil && d.Who == nil {
 		d.Who = who
 	}
-	if a.since.IsZero() {
-		a.since = o.now
-	}
+	n := r.m.Node(i)
 	a.voting = true
-	o.at(a.since.Add(o.a.patience(r.m.Node(i))), votes, r, i, func() {
+	o.at(r.waits[n.Name].asked.Add(o.a.patience(n)), votes, r, i, func() {
 		a.voting = false
 		if v, _, ok := o.voter(r, i); ok {
 			o.vote(r, i, v)

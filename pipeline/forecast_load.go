@@ -113,7 +113,7 @@ func (o *outlook) load(run string, began *journal.Event, known []string) error {
 
 // cast adds a run of which something is recorded.
 func (o *outlook) cast(run string, events []journal.Event) (*actor, error) {
-	r := &actor{order: map[string]int{}, heard: map[string]int{}, calls: map[string]call{}, marks: map[int32]*mark{}}
+	r := &actor{order: map[string]int{}, heard: map[string]int{}, calls: map[string]call{}, waits: map[string]halt{}, marks: map[int32]*mark{}}
 	m, err := machine.Fold(run, events, func(name string, digest artifact.Digest) *machine.Program {
 		if r.d = o.definition(name, digest); r.d == nil {
 			return nil

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/penstock/penstock/artifact"
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -49,6 +50,11 @@ func recorded(t *testing.T, p pipeline.Pipeline, journals map[string][]journal.E
 	return &pipeline.Executor{Pipelines: []pipeline.Pipeline{p}, Store: sealed{store, t}}
 }
 
+// asked returns the event that a gate waits for people.
+func asked(before time.Duration, name, why string) journal.Event {
+	return was(before, journal.Waiting, name, &journal.Wait{For: "approval", Text: why, Subject: artifact.DigestBytes([]byte(name))})
+}
+
 // inside is the journals of a run r0 that has been in production for an hour, of
 // which release was called, and that of production.
 func inside(p pipeline.Pipeline) map[string][]journal.Event {
@@ -86,7 +92,7 @@ func TestForecastGoesOnFromWhatIsRecorded(t *testing.T) {
 			"earliest end Thu 16:00 UTC"},
 		{"what was recorded after the time it is asked for", stages(t, build), []journal.Event{{Time: thursday.Add(30 * min), Kind: journal.Claimed, By: "x", Epoch: 1}},
 			"earliest end Thu 16:30 UTC"},
-		{"a gate that waits for longer than people take", stages(t, require(two), build), []journal.Event{claimed(30 * min), was(30*min, journal.Waiting, "go", &journal.Wait{For: "approval", Text: "0 of 2"})},
+		{"a gate that waits for longer than people take", stages(t, require(two), build), []journal.Event{claimed(90 * min), asked(90*min, "go", "0 of 2")},
 			"2 more approvals of managers; earliest end Thu 16:00 UTC"},
 		{"a run that waits for drift (R2)", stages(t, build), []journal.Event{{Time: thursday, Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "it has changed"}}},
 			"no end is seen: it waits for drift: it has changed"},
@@ -102,6 +108,52 @@ func TestForecastGoesOnFromWhatIsRecorded(t *testing.T) {
 			f, err := x.Forecast(t.Context(), "r1", pipeline.Assume{At: thursday, Default: hour, Approve: hour})
 			if got := f.String(); err != nil || got != tt.want {
 				t.Errorf("Forecast = %q, %v; want %q", got, err, tt.want)
+			}
+		})
+	}
+}
+
+// TestForecastCountsPatienceFromWhenPeopleWereAsked has release wait for an approval
+// for half an hour, of which people take one, though it was reached long before.
+func TestForecastCountsPatienceFromWhenPeopleWereAsked(t *testing.T) {
+	hour, min := time.Hour, time.Minute
+	two := approval.Quorum{Need: 2, Group: "managers"}
+	gates := pipeline.Parallel{require(office), pipeline.Gate{Name: "sign", Require: two}}
+	barred := stages(t, gates, release(guardedBy(two)))
+	alone := stages(t, release(guardedBy(two)))
+	call := &journal.Call{Attempt: 1, Key: "r1/release", Token: 1}
+	lapses := &journal.Pass{Lapses: thursday.Add(-100 * min)}
+	for _, tt := range []struct {
+		name   string
+		p      pipeline.Pipeline
+		events []journal.Event
+	}{
+		{"the pass of a gate before it was withdrawn, and given again (G9)", barred, []journal.Event{
+			was(110*min, journal.Passed, "go", lapses), asked(110*min, "sign", "0 of 2"),
+			was(100*min, journal.Withdrawn, "go", new(journal.Reason)), was(100*min, journal.Waiting, "go", &journal.Wait{For: "window"}),
+			was(90*min, journal.Passed, "sign", new(journal.Pass)),
+			was(30*min, journal.Passed, "go", new(journal.Pass)), asked(30*min, "release", "0 of 2")}},
+		{"the gates of its environment let it pass once, and it stood in line since (E3)", alone, []journal.Event{
+			asked(110*min, "release", "0 of 2"), was(100*min, journal.Permitted, "release", nil),
+			was(100*min, journal.Waiting, "release", &journal.Wait{For: "environment"}),
+			asked(30*min, "release", "0 of 2"), asked(20*min, "release", "1 of 2")}},
+		{"a person had it done anew (R7)", alone, []journal.Event{
+			asked(110*min, "release", "0 of 2"), was(100*min, journal.Failed, "release", new(journal.Reason)),
+			was(90*min, journal.Retried, "release", new(journal.Reason)), asked(30*min, "release", "0 of 2")}},
+		{"another definition was adopted while it waited to be tried again (R2)", alone, []journal.Event{
+			was(110*min, journal.Permitted, "release", nil), was(110*min, journal.Took, "release", &journal.Entry{Environment: "production", Token: 1}),
+			was(110*min, journal.Called, "release", call), was(110*min, journal.Erred, "release", &journal.Fault{Retry: thursday.Add(-100 * min)}),
+			asked(100*min, "release", "0 of 2"), was(90*min, journal.Adopted, "", &journal.Adoption{Definition: alone.Digest()}),
+			asked(30*min, "release", "0 of 2")}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			x := recorded(t, tt.p, map[string][]journal.Event{"r1": append([]journal.Event{began(tt.p, 2*hour), claimed(2 * hour)}, tt.events...)})
+			f, err := x.Forecast(t.Context(), "r1", pipeline.Assume{At: thursday, Approve: hour})
+			if err != nil || len(f.Delays) != 1 {
+				t.Fatalf("Forecast = %+v, %v; want one delay", f, err)
+			}
+			if d := f.Delays[0]; !d.Since.Equal(thursday.Add(-30*min)) || !d.Until.Equal(thursday.Add(30*min)) {
+				t.Errorf("%s waits for %s from %v to %v; want from Thu 14:30 to 15:30", d.Step, d.For, d.Since, d.Until)
 			}
 		})
 	}

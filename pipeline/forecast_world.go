@@ -67,10 +67,6 @@ func (o *outlook) enter(r *actor) {
 		if do, _ := r.m.Open(i); do == machine.Call {
 			o.called(r, i)
 		}
-		if a := r.marks[i]; a != nil {
-			a.since = r.m.View(i).Reached
-			a.delay.Since = a.since
-		}
 	}
 }
 
