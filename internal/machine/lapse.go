@@ -128,12 +128,26 @@ func (m *Machine) Lapse(i int32) Command {
 	return Command{Do: Withdraw, Node: i, Text: "the pass lapsed before it was used"}
 }
 
+// worked reports whether a stage in node i was called, but as a way out.
+func (m *Machine) worked(i int32) bool {
+	if !m.states[i].begun {
+		return false
+	}
+	switch n := m.node(i); n.Kind {
+	case Stage:
+		return true
+	case OnFailure, Finally:
+		return m.worked(n.Children[0])
+	}
+	return slices.ContainsFunc(m.children(i), m.worked)
+}
+
 // mayWork reports whether the first stage in node i may yet be called, but as a
 // way out.
 func (m *Machine) mayWork(i int32) bool {
 	s, n := &m.states[i], m.node(i)
 	switch {
-	case s.phase == ended || s.phase == dropped || s.begun:
+	case s.phase == ended || s.phase == dropped || m.worked(i):
 		return false
 	case n.Kind == Stage || n.Kind == ForEach:
 		return true
@@ -143,11 +157,11 @@ func (m *Machine) mayWork(i int32) bool {
 	return slices.ContainsFunc(n.Children, m.mayWork)
 }
 
-// mayWorkNext does the same for the first of some nodes in which a stage was called
-// or may be.
+// mayWorkNext does the same for the first of some nodes in which a stage worked or
+// may do so.
 func (m *Machine) mayWorkNext(nodes []int32) bool {
 	for _, i := range nodes {
-		if m.states[i].begun {
+		if m.worked(i) {
 			return false
 		}
 		if m.mayWork(i) {

@@ -200,6 +200,13 @@ func (s *script) check() {
 	}
 	for i := range m.states {
 		n, st := m.Node(int32(i)), &m.states[i]
+		if n.Kind == Stage && !st.begun && (st.phase == ready || st.phase == waiting) {
+			m.gatesBefore(int32(i), func(g int32) {
+				if x := m.states[g].more; x != nil && !x.lapses.IsZero() && !m.lapses(g) {
+					s.t.Fatalf("nobody looks at gate %s when its pass lapses, which bars %s (G9)", m.Node(g).Name, n.Name)
+				}
+			})
+		}
 		if n.Kind != Group && n.Kind != ForEach || st.phase != active {
 			continue
 		}
