@@ -57,7 +57,7 @@ type Visit struct {
 // definition. A time below zero is an error.
 type Assume struct {
 	At      time.Time                // from when on; zero means now. Nothing else happens before
-	Ahead   time.Duration            // how far to look; 0 means a year of 365 days
+	Ahead   time.Duration            // how far to look: at what happens before that; 0 means a year of 365 days
 	Takes   map[string]time.Duration // how long a stage takes, and how long people take to vote on a gate, by name of step; see [History]
 	Default time.Duration            // how long a stage takes that is not listed and does not say
 	Approve time.Duration            // how long people take to vote on a gate that is not listed, from when they are asked
