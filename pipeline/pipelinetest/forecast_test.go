@@ -220,7 +220,11 @@ type course struct {
 }
 
 func courseOf(r pipeline.Run) []course {
-	all := []course{{"", r.Status, 0, r.Began, time.Time{}, r.Ended}}
+	status := r.Status
+	if !status.Done() {
+		status = pipeline.Waiting // an executor may not let go of it, as something is about to happen
+	}
+	all := []course{{"", status, 0, r.Began, time.Time{}, r.Ended}}
 	for _, s := range r.Steps {
 		all = append(all, course{s.Name, s.Status, s.Attempt, s.Reached, s.Started, s.Ended})
 	}
