@@ -34,11 +34,12 @@ type halt struct {
 
 // A mark is what a forecast has to remember of a node.
 type mark struct {
-	stopped      int    // attempt of which the hook was
-	times, votes int    // asked, and invented
-	voting       bool   // one of them is about to vote
-	no           bool   // the last answer was a rejection
-	delay        *Delay // that goes on
+	stopped      int       // attempt of which the hook was
+	times, votes int       // asked, and invented
+	voting       bool      // one of them is about to vote
+	voted        time.Time // when one of them did last
+	no           bool      // the last answer was a rejection
+	delay        *Delay    // that goes on
 }
 
 // mark returns what is to be remembered of node i.

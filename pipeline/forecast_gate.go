@@ -45,6 +45,9 @@ func (o *outlook) asked(ctx context.Context, r *actor, i int32, req gate.Request
 	})
 	a := r.mark(i)
 	a.no = err == nil && d.Verdict == gate.Rejected
+	if err == nil && d.Verdict == gate.Waiting && a.voted.Equal(o.now) && o.vote(r, i) {
+		return // people are asked together: what the gate says of the first vote alone is not what happens
+	}
 	o.answered(r, i, d, err, req)
 }
 
@@ -105,7 +108,7 @@ func (o *outlook) answered(r *actor, i int32, d gate.Decision, err error, req ga
 // invite has somebody vote on step i who can take it forward, if there is anybody.
 func (o *outlook) invite(r *actor, i int32) {
 	a := r.mark(i)
-	if a.voting || a.votes >= maxVotes {
+	if a.voting {
 		return
 	}
 	_, who, ok := o.voter(r, i)
@@ -119,19 +122,24 @@ func (o *outlook) invite(r *actor, i int32) {
 	a.voting = true
 	o.at(r.waits[n.Name].asked.Add(o.a.patience(n)), votes, r, i, func() {
 		a.voting = false
-		if v, _, ok := o.voter(r, i); ok {
-			o.vote(r, i, v)
-		}
+		o.vote(r, i)
 	})
 }
 
-func (o *outlook) vote(r *actor, i int32, v gate.Vote) {
+// vote has somebody vote on step i, if there is anybody who can take it forward.
+func (o *outlook) vote(r *actor, i int32) bool {
 	a := r.mark(i)
+	v, _, ok := o.voter(r, i)
+	if !ok || a.votes >= maxVotes {
+		return false
+	}
 	a.votes++
+	a.voted = o.now
 	if a.delay != nil {
 		a.delay.Votes++
 	}
 	o.put(r, journal.Event{Time: o.now, Kind: journal.Voted, Step: r.m.Node(i).Name, By: v.By, Data: &v})
+	return true
 }
 
 // voter returns the vote of somebody who can take step i forward: of a member of

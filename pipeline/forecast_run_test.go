@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/penstock/penstock/artifact"
+	"github.com/penstock/penstock/gate"
 	"github.com/penstock/penstock/gate/approval"
 	"github.com/penstock/penstock/pipeline"
 	"github.com/penstock/penstock/pipeline/journal"
@@ -113,7 +114,7 @@ func TestForecastGoesOnFromWhatIsRecorded(t *testing.T) {
 	}
 }
 
-// TestForecastCountsPatienceFromWhenPeopleWereAsked has release wait for an approval
+// TestForecastCountsPatienceFromWhenPeopleWereAsked has a step wait for an approval
 // for half an hour, of which people take one, though it was reached long before.
 func TestForecastCountsPatienceFromWhenPeopleWereAsked(t *testing.T) {
 	hour, min := time.Hour, time.Minute
@@ -136,7 +137,12 @@ func TestForecastCountsPatienceFromWhenPeopleWereAsked(t *testing.T) {
 		{"the gates of its environment let it pass once, and it stood in line since (E3)", alone, []journal.Event{
 			asked(110*min, "release", "0 of 2"), was(100*min, journal.Permitted, "release", nil),
 			was(100*min, journal.Waiting, "release", &journal.Wait{For: "environment"}),
-			asked(30*min, "release", "0 of 2"), asked(20*min, "release", "1 of 2")}},
+			asked(30*min, "release", "0 of 2"),
+			{Time: thursday.Add(-20 * min), Kind: journal.Voted, Step: "release", By: "ann", Data: &gate.Vote{By: "ann", Approve: true}},
+			asked(20*min, "release", "1 of 2")}},
+		{"its own pass was withdrawn (G9)", stages(t, require(two), release(live)), []journal.Event{
+			asked(110*min, "go", "0 of 2"), was(110*min, journal.Passed, "go", lapses),
+			was(100*min, journal.Withdrawn, "go", new(journal.Reason)), asked(30*min, "go", "0 of 2")}},
 		{"a person had it done anew (R7)", alone, []journal.Event{
 			asked(110*min, "release", "0 of 2"), was(100*min, journal.Failed, "release", new(journal.Reason)),
 			was(90*min, journal.Retried, "release", new(journal.Reason)), asked(30*min, "release", "0 of 2")}},
@@ -156,6 +162,15 @@ func TestForecastCountsPatienceFromWhenPeopleWereAsked(t *testing.T) {
 				t.Errorf("%s waits for %s from %v to %v; want from Thu 14:30 to 15:30", d.Step, d.For, d.Since, d.Until)
 			}
 		})
+	}
+}
+
+func TestForecastOfARunThatStillWaitsIsOfOneThatNobodyHolds(t *testing.T) {
+	p := stages(t, require(approval.Quorum{Group: "managers"}))
+	x := recorded(t, p, map[string][]journal.Event{"r1": {began(p, time.Hour), claimed(time.Hour), asked(time.Hour, "go", "0 of 1")}})
+	f, err := x.Forecast(t.Context(), "r1", pipeline.Assume{At: thursday, Ahead: time.Hour, Approve: 3 * time.Hour})
+	if err != nil || f.Run.Status != pipeline.Waiting {
+		t.Errorf("Forecast = a run that is %s, %v; want one that waits", f.Run.Status, err)
 	}
 }
 

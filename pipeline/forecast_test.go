@@ -93,6 +93,8 @@ func TestForecastSaysWhenAndWhatHoldsItUp(t *testing.T) {
 			"when production is not seen: go waits for approval: 0 of 1 approvals from ann, and nobody left who may give one"},
 		{"people who are too slow (G2)", []pipeline.Step{pipeline.Gate{Name: "go", Require: two, Expires: time.Hour}, release(live)}, pipeline.Assume{Approve: 2 * time.Hour},
 			"blocked by 0 of 2 approvals from managers until Thu 16:00 UTC; never production: failed: go: not passed within 1h0m0s: 0 of 2 approvals from managers"},
+		{"people who all vote when the gate is about to expire (G2)", []pipeline.Step{pipeline.Gate{Name: "go", Require: two, Expires: time.Hour}, release(live)}, pipeline.Assume{Approve: time.Hour},
+			"2 more approvals of managers by Thu 16:00 UTC; earliest production Thu 16:00; done Thu 16:00"},
 		{"people who are asked in an environment, and a window (E3)", []pipeline.Step{release(guardedBy(two, office))}, pipeline.Assume{Approve: 3 * time.Hour},
 			"2 more approvals of managers by Thu 18:00 UTC; then blocked by outside office hours until Fri 09:00; earliest production Fri 09:00; done Fri 09:00"},
 		{"approvals that grow old before the window opens", []pipeline.Step{release(guardedBy(approval.Quorum{Group: "managers", MaxAge: 10 * time.Hour}, office))}, pipeline.Assume{At: thursday.Add(3 * time.Hour)},
