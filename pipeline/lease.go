@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/penstock/penstock/internal/machine"
 	"github.com/penstock/penstock/pipeline/journal"
 )
 
@@ -98,4 +99,39 @@ func (s *server) claims() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.live) > 0
+}
+
+// free reports whether nobody who lives takes the run forward (J4).
+func (s *server) free(m *machine.Machine) (bool, error) {
+	if m.Owner == "" || m.Owner == s.name {
+		return true, nil
+	}
+	l, ok := s.x.Store.(journal.Leaser)
+	if !ok {
+		return true, nil
+	}
+	l = containedLeaser{l}
+	now := time.Now()
+	alive, err := l.Alive(s.store, m.Owner, now)
+	if err != nil || !alive {
+		return !alive, err
+	}
+	ahead, err := l.Alive(s.store, m.Owner, now.Add(2*maxLease))
+	return s.lapsed(m.Owner, ahead, now), err
+}
+
+// lapsed reports whether the lease of an owner runs longer than one can and is
+// not renewed: it was written before the clock was set back, by an executor that
+// died since. One that lives renews it by the clock as it is now.
+func (s *server) lapsed(owner string, ahead bool, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !ahead {
+		delete(s.ahead, owner)
+		return false
+	}
+	if _, known := s.ahead[owner]; !known {
+		s.ahead[owner] = now
+	}
+	return now.Sub(s.ahead[owner]) >= s.x.Lease
 }
