@@ -171,6 +171,73 @@ func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, I3, J3
 	}
 }
 
+// calls is a stage of an hour that ends slow after it is told to. It counts its calls.
+type calls struct {
+	slow time.Duration
+
+	mu        sync.Mutex
+	now, most int
+	keys      []string
+	last      time.Time // began the last one
+}
+
+func (c *calls) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
+	c.mu.Lock()
+	c.keys, c.last, c.now = append(c.keys, in.Key), time.Now(), c.now+1
+	c.most = max(c.most, c.now)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.now--
+	}()
+	select {
+	case <-ctx.Done():
+		time.Sleep(c.slow)
+		return stage.Output{}, context.Cause(ctx)
+	case <-time.After(time.Hour):
+		return stage.Output{}, nil
+	}
+}
+
+// An executor that takes its own run up again, which takes a while, has its lease run
+// on: another leaves the run alone.
+func TestALeaseRunsOnWhileARunIsTakenUpAgain(t *testing.T) { // R2, J4
+	synctest.Test(t, func(t *testing.T) {
+		c := new(calls)
+		store := new(journal.Memory)
+		x := over(&slowJournal{Memory: store, takes: 2 * time.Second}, pipeline.Stage{Name: "build", Run: c})
+		y := over(store, x.Pipelines[0].Steps...)
+		x.Lease, y.Lease = 3*time.Second, 3*time.Second
+		serve(t, x)
+		id := start(t, x, "one")
+		pass(time.Minute)
+		serve(t, y)
+		record(t, y, id, journal.Event{Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}})
+		if err := x.Adopt(t.Context(), id, "ann", ""); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		wantRun(t, y, id, pipeline.Succeeded)
+		if len(c.keys) != 2 || c.most != 1 {
+			t.Errorf("%d calls, %d at once; want two, one after the other\n%s", len(c.keys), c.most, strings.Join(story(t, y, id), "\n"))
+		}
+	})
+}
+
+// A slowJournal takes its time to read a whole journal.
+type slowJournal struct {
+	*journal.Memory
+	takes time.Duration
+}
+
+func (s *slowJournal) Events(ctx context.Context, name string, from int) ([]journal.Event, error) {
+	if from == 0 {
+		time.Sleep(s.takes)
+	}
+	return s.Memory.Events(ctx, name, from)
+}
+
 // A run that drains is adopted while a stage of it waits for a place. When there is
 // one, nothing is done with a step of the new definition that has the same number.
 func TestARunIsAdoptedWhileAStageWaitsForAPlace(t *testing.T) { // R2

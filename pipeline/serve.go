@@ -290,6 +290,12 @@ func (s *server) open(run string) {
 	delete(s.rested, run)
 	delete(s.foreign, run)
 	s.mu.Unlock()
+	if m.Owner == s.name { // there may be no claim to come that has the lease run
+		if err := s.lease.hold(s.store); err != nil {
+			s.fail(err)
+			return
+		}
+	}
 	r.poke()
 }
 

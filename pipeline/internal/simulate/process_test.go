@@ -271,6 +271,11 @@ func (p *process) open(run string) {
 	p.live = append(p.live, r)
 	delete(p.rested, run)
 	delete(p.foreign, run)
+	if m.Owner == p.name {
+		if err := p.hold(); err != nil {
+			p.broke(err)
+		}
+	}
 }
 
 func (p *process) suffer(err error) {
