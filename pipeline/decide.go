@@ -47,7 +47,7 @@ func (r *live) decide(now time.Time) error {
 	for _, t := range r.work.returned {
 		r.tidy(t.node)
 	}
-	if r.m.SetBack() && !r.m.Next().IsZero() {
+	if r.m.SetBack() && !r.m.Next().IsZero() && !r.m.InFlight() { // calls would be lost by a claim, and tell the time when they end
 		if err := r.own(now); err != nil { // so that the journal says when
 			return err
 		}

@@ -314,6 +314,34 @@ func TestAClockThatWasAhead(t *testing.T) {
 	})
 }
 
+// A program with a clock that is ahead has something recorded while a stage is called,
+// and the run waits for a time too. The stage is not called again for that.
+func TestAClockThatIsAheadCallsNothingTwice(t *testing.T) { // I3, I20
+	synctest.Test(t, func(t *testing.T) {
+		c := new(calls)
+		later := asks("later")
+		later.Expires = 24 * time.Hour
+		x := executor(pipeline.Parallel{pipeline.Stage{Name: "build", Run: c}, asks("release"), later})
+		serve(t, x)
+		id := start(t, x, "one")
+		pass(time.Minute)
+		there, err := x.Store.Events(t.Context(), id, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead := journal.Event{Time: time.Now().Add(time.Hour), Kind: journal.Overridden, Step: "release", By: "ann", Data: &journal.Reason{Text: "urgent"}}
+		if err := x.Store.Append(t.Context(), journal.Batch{Journal: id, Length: len(there), Events: []journal.Event{ahead}}); err != nil {
+			t.Fatal(err)
+		}
+		pass(2 * time.Hour)
+		vote(t, x, id, "later", "bob")
+		wantRun(t, x, id, pipeline.Succeeded)
+		if len(c.keys) != 1 {
+			t.Errorf("%d calls, %d at once; want one\n%q", len(c.keys), c.most, story(t, x, id))
+		}
+	})
+}
+
 // What a run waits for is not waited for anew whenever somebody looks at it, though
 // the clock was set back since it was recorded.
 func TestAWaitOfAClockThatWasAheadEnds(t *testing.T) { // I20, I23

@@ -296,7 +296,7 @@ func (r *live) decide(now time.Time) error {
 			return err
 		}
 	}
-	if r.m.SetBack() && !r.m.Next().IsZero() {
+	if r.m.SetBack() && !r.m.Next().IsZero() && !r.m.InFlight() {
 		if err := r.own(now); err != nil {
 			return err
 		}
