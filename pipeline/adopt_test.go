@@ -108,62 +108,46 @@ func TestAnExecutorAdoptsOnlyWhatItCanTakeOutOfEveryLine(t *testing.T) { // R2, 
 }
 
 // A run is parked by an executor that takes its owner for dead, and adopted, while a
-// stage is called. The call is told to end before it is made anew, under the same key.
-func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, I3, J3
+// stage is called. The call is told to end, and made anew under the same key when it
+// has ended, or was given up. Another executor leaves the run to its owner meanwhile.
+func TestARunIsAdoptedWhileAStageIsCalled(t *testing.T) { // R2, R6, I3, J3, J4
 	parked := journal.Event{Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}}
-	for _, tt := range []struct {
-		name  string
-		adopt func(t *testing.T, x *pipeline.Executor, id string)
-		most  int // calls at once
-	}{
-		{"by its owner", func(t *testing.T, x *pipeline.Executor, id string) {
+	for name, adopt := range map[string]func(t *testing.T, x *pipeline.Executor, id string){
+		"by its owner": func(t *testing.T, x *pipeline.Executor, id string) {
 			record(t, x, id, parked)
 			if err := x.Adopt(t.Context(), id, "ann", "it is not dead"); err != nil {
 				t.Fatal(err)
 			}
-		}, 2},
-		{"by another executor", func(t *testing.T, x *pipeline.Executor, id string) {
+		},
+		"by another executor": func(t *testing.T, x *pipeline.Executor, id string) {
 			digest := x.Pipelines[0].Digest()
 			record(t, x, id, parked, journal.Event{Kind: journal.Adopted, By: "ann", Data: &journal.Adoption{Definition: digest}})
-		}, 1},
+		},
 	} {
-		for _, slow := range []time.Duration{0, time.Second} {
-			t.Run(fmt.Sprintf("%s, and the call takes %v to end", tt.name, slow), func(t *testing.T) {
+		for _, tt := range []struct {
+			slow time.Duration // that the call takes to end
+			most int           // calls at once
+		}{{0, 1}, {time.Second, 1}, {9 * time.Second, 1}, {time.Minute, 2}} {
+			t.Run(fmt.Sprintf("%s, and the call takes %v to end", name, tt.slow), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					var mu sync.Mutex // of what follows: calls of one owner may overlap
-					now, most, keys := 0, 0, []string(nil)
-					last, end := context.WithCancel(t.Context())
-					end()
-					build := pipeline.Stage{Name: "build", Run: stage.Func(func(ctx context.Context, in stage.Input) (stage.Output, error) {
-						mu.Lock()
-						if last.Err() == nil {
-							t.Errorf("call %d is made while the one before goes on; want that told to end", len(keys)+1)
-						}
-						last, keys, now = ctx, append(keys, in.Key), now+1
-						most = max(most, now)
-						mu.Unlock()
-						defer func() {
-							mu.Lock()
-							defer mu.Unlock()
-							now--
-						}()
-						select {
-						case <-ctx.Done():
-							time.Sleep(slow)
-							return stage.Output{}, context.Cause(ctx)
-						case <-time.After(time.Hour):
-							return stage.Output{}, nil
-						}
-					})}
-					x := over(new(journal.Memory), build)
+					const grace = 10 * time.Second
+					c := &calls{slow: tt.slow}
+					x := over(new(journal.Memory), pipeline.Stage{Name: "build", Run: c})
+					y := over(x.Store, x.Pipelines[0].Steps...)
+					x.Grace, x.Lease, y.Lease = grace, 3*time.Second, 3*time.Second
 					serve(t, x)
 					id := start(t, x, "one")
 					pass(time.Minute)
-					tt.adopt(t, x, id)
+					serve(t, y)
+					adopted := time.Now()
+					adopt(t, x, id)
 					pass(2 * time.Hour)
 					wantRun(t, x, id, pipeline.Succeeded)
-					if len(keys) != 2 || keys[0] != keys[1] || most > tt.most {
-						t.Errorf("calls under %q, %d at once; want two under one key, at most %d at once", keys, most, tt.most)
+					if len(c.keys) != 2 || c.keys[0] != c.keys[1] || c.most != tt.most {
+						t.Fatalf("calls under %q, %d at once; want two under one key, %d at once\n%s", c.keys, c.most, tt.most, strings.Join(story(t, x, id), "\n"))
+					}
+					if waited, want := c.last.Sub(adopted), min(tt.slow, grace); waited < want || waited > want+time.Second {
+						t.Errorf("the second call began %v after the run was adopted; want about %v", waited, want)
 					}
 				})
 			})
@@ -197,6 +181,55 @@ func (c *calls) Run(ctx context.Context, in stage.Input) (stage.Output, error) {
 		return stage.Output{}, context.Cause(ctx)
 	case <-time.After(time.Hour):
 		return stage.Output{}, nil
+	}
+}
+
+// What another executor claimed and let go of at once is not called again either
+// before the call of the first has ended.
+func TestARunThatComesBackWaitsForTheCallsOfBefore(t *testing.T) { // I3, J4
+	synctest.Test(t, func(t *testing.T) {
+		c := &calls{slow: 9 * time.Second}
+		x := executor(pipeline.Stage{Name: "build", Run: c}) // its lease is looked at every 5 s
+		serve(t, x)
+		id := start(t, x, "one")
+		pass(time.Minute)
+		record(t, x, id, journal.Event{Kind: journal.Claimed, By: "ghost", Epoch: 2})
+		pass(2 * time.Hour)
+		wantRun(t, x, id, pipeline.Succeeded)
+		if len(c.keys) != 2 || c.most != 1 {
+			t.Errorf("%d calls, %d at once; want two, one after the other", len(c.keys), c.most)
+		}
+	})
+}
+
+// Serve waits for calls of a run that was let go of like for any other, and does not
+// go on with the run.
+func TestShutdownWhileCallsOfAnAdoptedRunEnd(t *testing.T) { // R2, R6
+	for _, tt := range []struct{ slow, want time.Duration }{
+		{4 * time.Second, 3 * time.Second},
+		{time.Hour, 9 * time.Second}, // it was told a second ago, and has a grace of ten
+	} {
+		t.Run(fmt.Sprintf("and they take %v", tt.slow), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &calls{slow: tt.slow}
+				x := executor(pipeline.Stage{Name: "build", Run: c})
+				stop := serve(t, x)
+				id := start(t, x, "one")
+				pass(time.Minute)
+				record(t, x, id, journal.Event{Kind: journal.Waiting, Data: &journal.Wait{For: "drift", Text: "the definition has changed"}})
+				if err := x.Adopt(t.Context(), id, "ann", ""); err != nil {
+					t.Fatal(err)
+				}
+				pass(time.Second)
+				begun := time.Now()
+				stop()
+				took := time.Since(begun)
+				pass(tt.slow) // nothing of the test outlives it
+				if took != tt.want || len(c.keys) != 1 {
+					t.Errorf("Serve took %v to end, and there were %d calls; want %v, and one", took, len(c.keys), tt.want)
+				}
+			})
+		})
 	}
 }
 

@@ -269,7 +269,9 @@ func (x *Executor) Override(ctx context.Context, run, by, reason string, steps .
 }
 
 // Adopt lets a run go on that waits because its definition has changed, under
-// the new one. Steps that were done stay done, by their names. Votes are void.
+// the new one. Steps that were done stay done, by their names. Votes are void. Stages
+// that are under way all the same are told to end, and called anew once they have, or
+// after Grace.
 func (x *Executor) Adopt(ctx context.Context, run, by, reason string) error {
 	return x.person(ctx, run, by, reason, func(m *machine.Machine) ([]journal.Event, error) {
 		d := x.current[m.Beginning.Pipeline]

@@ -253,8 +253,6 @@ func (t *task) interrupted(cause error) {
 		t.left = t.err != nil || t.do != machine.Call
 	case errors.Is(cause, errTimeout):
 		t.err = fmt.Errorf("%w after %v", errTimeout, t.timeout)
-	case errors.Is(cause, errFenced):
-		t.left = true
 	}
 }
 
@@ -275,21 +273,25 @@ func (t *task) abort(cause error) {
 	}
 }
 
-// stop cancels the hook of node i, and gives it up if it does not return.
-// R.mu is held.
+// stop cancels the hook of node i. R.mu is held.
 func (r *live) stop(i int32) {
 	for _, t := range r.flight {
-		if t.node != i || t.do != machine.Call || t.returned {
-			continue
+		if t.node == i && t.do == machine.Call && !t.returned {
+			t.stop(errStopped)
 		}
-		if t.cancel == nil {
-			r.cancel(errStopped) // it has the context that all of the run have
-		} else {
-			t.abort(errStopped)
-		}
-		t.stopped = true
-		t.timer = time.AfterFunc(r.s.x.Grace, t.abandon)
 	}
+}
+
+// stop cancels the context of a task, and gives it up if it does not return (R6).
+// R.mu is held.
+func (t *task) stop(cause error) {
+	if t.cancel == nil {
+		t.r.cancel(cause) // it has the context that all of the run have
+	} else {
+		t.abort(cause)
+	}
+	t.stopped = true
+	t.timer = time.AfterFunc(t.r.s.x.Grace, t.abandon)
 }
 
 // abandon delivers, in place of a hook that does not listen, that it could not

@@ -94,11 +94,12 @@ func (l *lease) stop() {
 	}
 }
 
-// claims reports whether a run is live.
+// claims reports whether a run is live, or is kept from others until what is under
+// way has ended.
 func (s *server) claims() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.live) > 0
+	return len(s.live)+len(s.ending) > 0
 }
 
 // free reports whether nobody who lives takes the run forward (J4).

@@ -130,6 +130,7 @@ func (r *live) advance(t *task) (next *task) {
 	if r.gone {
 		if t != nil {
 			r.trace.returned(t, r.trace.lost)
+			r.ended(t)
 		}
 		next = r.take()
 		r.release()
@@ -296,14 +297,13 @@ func (r *live) reload() error {
 
 // outdated returns why r has to let go of what is under way, now that the run is as
 // m says, and nil if it goes on. Calls were begun by the owner, and everything by the
-// numbers of the nodes, which are others once the run was adopted. Calls are given
-// time to end before they are made anew.
+// numbers of the nodes, which are others once the run was adopted.
 func (r *live) outdated(m *machine.Machine) error {
 	called := func(t *task) bool { return t.do == machine.Call }
-	switch adopted := m.Came != r.m.Came; {
-	case (adopted || m.Owner != r.s.name) && slices.ContainsFunc(r.flight, called):
+	switch {
+	case m.Owner != r.s.name && slices.ContainsFunc(r.flight, called):
 		return errFenced
-	case adopted && len(r.flight)+len(r.claims) > 0:
+	case m.Came != r.m.Came && len(r.flight)+len(r.claims) > 0:
 		return errGone
 	}
 	return nil
@@ -337,6 +337,9 @@ func (r *live) retire() {
 	if r.s.live[r.id] == r {
 		delete(r.s.live, r.id)
 		r.s.rested[r.id] = rest{r.m.Length, r.m.Status.Done()}
+		if len(r.flight) > 0 {
+			r.s.ending[r.id] = false
+		}
 	}
 	r.s.mu.Unlock()
 }
@@ -357,9 +360,10 @@ func (r *live) drop(err error) {
 	}
 	for _, t := range r.work.returned {
 		r.trace.returned(t, err)
+		r.land(t)
 	}
 	for _, t := range r.flight {
-		t.abort(err)
+		t.stop(err)
 	}
 	r.trace.lost = err
 	r.retire()

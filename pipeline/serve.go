@@ -88,6 +88,7 @@ type server struct {
 	before  map[string]int       // runs that had not ended when it began, and how long their journals were at the first look
 	stills  map[string]stillness // canceled runs of which the definition is gone
 	rested  map[string]rest      // runs that ceased to be live
+	ending  map[string]bool      // those of them of which something is under way; true: to be looked at when it has ended
 	wait    []string             // runs to be loaded
 	bell    chan struct{}        // rung when wait or alarms grow
 	alarms  alarms
@@ -119,6 +120,7 @@ func newServer(x *Executor, ctx context.Context) *server {
 		before:  map[string]int{},
 		stills:  map[string]stillness{},
 		rested:  map[string]rest{},
+		ending:  map[string]bool{},
 		bell:    make(chan struct{}, 1),
 		quiet:   make(chan struct{}),
 		failed:  make(chan struct{}),
@@ -258,6 +260,9 @@ func (s *server) load(run string) {
 
 // open makes a run live if it is for this executor to take forward.
 func (s *server) open(run string) {
+	if s.ends(run) {
+		return
+	}
 	m, err := s.x.fold(s.store, run)
 	switch {
 	case errors.Is(err, ErrNoRun):

@@ -180,7 +180,7 @@ func lost(err error) string {
 	switch {
 	case errors.Is(err, errShutdown):
 		return faultShutdown
-	case errors.Is(err, errFenced), errors.Is(err, errStale):
+	case errors.Is(err, errFenced), errors.Is(err, errGone), errors.Is(err, errStale):
 		return faultFenced
 	}
 	return faultOther

@@ -63,7 +63,7 @@ func (w *world) choices() []choice {
 
 func (w *world) ofProcess(p *process) {
 	due := func(t time.Time) bool { return !t.IsZero() && !t.After(w.now) }
-	for _, r := range p.live {
+	for _, r := range p.lives() {
 		for _, t := range r.flight {
 			switch {
 			case due(t.due):

@@ -148,7 +148,7 @@ func (w *world) kill(p *process) {
 	if p.dead {
 		return
 	}
-	for _, r := range p.live {
+	for _, r := range p.lives() {
 		for _, t := range r.flight {
 			if t.begun && !t.plan.stale && w.is(50) {
 				w.platform.effects[t.in.Key]++
@@ -156,5 +156,5 @@ func (w *world) kill(p *process) {
 		}
 	}
 	p.dead, p.closing, p.closed = true, true, true
-	p.live, p.flush = nil, nil
+	p.live, p.ending, p.flush = nil, nil, nil
 }

@@ -105,6 +105,10 @@ func (w *world) forkProcess(place int) {
 			c.flush = c.live[k]
 		}
 	}
+	c.ending = make([]*live, len(p.ending))
+	for k, r := range p.ending {
+		c.ending[k] = r.fork(&c, acts)
+	}
 }
 
 // fork copies r. Its tasks may be in several lists of it.

@@ -220,7 +220,7 @@ func (w *world) stands() string {
 		}
 	}
 	for _, p := range w.procs {
-		for _, r := range p.live {
+		for _, r := range p.lives() {
 			fmt.Fprintf(&b, "%s has %s, flight %d, erring %v, owner %q, length %d; ", p.name, r.id, len(r.flight), r.erring, r.m.Owner, r.m.Length)
 		}
 	}

@@ -134,8 +134,6 @@ func (t *task) step() {
 		t.err = fmt.Errorf("%w after %v", errTimeout, t.stage().Timeout)
 	case errors.Is(t.cause, errShutdown):
 		t.left = t.err != nil
-	case errors.Is(t.cause, errFenced):
-		t.left = true
 	}
 	t.deliver()
 }
@@ -149,7 +147,7 @@ func (t *task) abandon() {
 	w.say(t.r.p, "leaves %s of %s behind", t.in.Stage, t.in.Run)
 	w.strays = append(w.strays, &task{r: t.r, do: t.do, node: t.node, n: t.n, attempt: t.attempt, in: t.in, epoch: t.epoch, begun: true, due: t.due, plan: t.plan})
 	t.err = fmt.Errorf("%w; the hook did not return within %v after that", t.cause, grace)
-	t.left = errors.Is(t.cause, errShutdown) || errors.Is(t.cause, errFenced)
+	t.left = errors.Is(t.cause, errShutdown)
 	t.deliver()
 }
 
@@ -157,6 +155,7 @@ func (t *task) abandon() {
 func (t *task) deliver() {
 	t.due = time.Time{}
 	if t.r.gone {
+		t.r.ended(t)
 		return
 	}
 	t.r.inbox.returned = append(t.r.inbox.returned, t)

@@ -44,7 +44,7 @@ func (p *process) renew() error {
 
 // beat renews the lease if there is a claim to keep.
 func (p *process) beat() {
-	if len(p.live) == 0 {
+	if len(p.lives()) == 0 {
 		p.until, p.beats = time.Time{}, time.Time{}
 		return
 	}

@@ -17,6 +17,7 @@ type live struct {
 	inbox  inbox
 	poked  bool // there is something to flush
 	gone   bool
+	wanted bool // to be looked at when what is under way has ended
 	flight []*task
 	erring map[int32]bool
 	out    []string // environments that it waits to enter
@@ -194,19 +195,6 @@ func (r *live) reload() error {
 	return nil
 }
 
-// outdated returns why r has to let go of what is under way, now that the run is as
-// m says.
-func (r *live) outdated(m *machine.Machine) error {
-	called := func(t *task) bool { return t.do == machine.Call }
-	switch adopted := m.Came != r.m.Came; {
-	case (adopted || m.Owner != r.p.name) && slices.ContainsFunc(r.flight, called):
-		return errFenced
-	case adopted && len(r.flight) > 0:
-		return errGone
-	}
-	return nil
-}
-
 // rest sets the alarm, and ends r if there is nothing to do until something
 // happens.
 func (r *live) rest() {
@@ -244,9 +232,7 @@ func (r *live) drop(err error) {
 	for _, q := range r.work.requests {
 		q.reply(told)
 	}
-	for _, t := range r.flight {
-		t.abort(err)
-	}
+	r.quit(err)
 	p.w.say(p, "drops %s: %v", r.id, err)
 	r.gone = true
 	p.live = slices.DeleteFunc(p.live, func(l *live) bool { return l == r })

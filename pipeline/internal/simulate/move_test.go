@@ -36,7 +36,7 @@ func (b bounds) less(w *world, m move) bounds {
 		b.lapses--
 	case m.do == dies:
 		b.deaths--
-	case m.do == breaks && w.procs[m.place].live[m.live].flight[m.task].cause == nil:
+	case m.do == breaks && w.procs[m.place].lives()[m.live].flight[m.task].cause == nil:
 		b.breaks--
 	}
 	return b
@@ -90,7 +90,7 @@ func (w *world) moves(left bounds) (all []move) {
 
 func (w *world) movesOf(all []move, k int, p *process, left bounds) []move {
 	add := func(do doing, live, task int) { all = append(all, move{do, k, -1, live, task}) }
-	for l, r := range p.live {
+	for l, r := range p.lives() {
 		for n, t := range r.flight {
 			if t.due.IsZero() {
 				continue
@@ -101,7 +101,7 @@ func (w *world) movesOf(all []move, k int, p *process, left bounds) []move {
 			}
 		}
 	}
-	if len(p.live) > 0 && !p.beats.IsZero() && !w.disk.alive(p.name, w.wall()) {
+	if len(p.lives()) > 0 && !p.beats.IsZero() && !w.disk.alive(p.name, w.wall()) {
 		add(beats, 0, 0)
 	}
 	if left.deaths > 0 && w.claims(p.name) {
@@ -178,9 +178,9 @@ func (w *world) move(m move) {
 			p.load()
 		}
 	case hooks:
-		p.live[m.live].flight[m.task].step()
+		p.lives()[m.live].flight[m.task].step()
 	case breaks:
-		p.live[m.live].flight[m.task].fails()
+		p.lives()[m.live].flight[m.task].fails()
 	case rings:
 		_, at := p.next()
 		w.elapse(p, at)
@@ -211,7 +211,7 @@ func (w *world) move(m move) {
 
 // decide has gates asked and events made, up to where some are to be recorded.
 func (p *process) decide() {
-	for _, r := range p.live {
+	for _, r := range slices.Clone(p.lives()) {
 		for _, t := range slices.Clone(r.flight) {
 			if t.do != machine.Call && !t.due.IsZero() {
 				t.step()
@@ -263,7 +263,7 @@ func (w *world) tell(p *process, m move) {
 	case flushes:
 		w.say(p, "records what it has decided of %s", p.flush.id)
 	case hooks, breaks:
-		t := p.live[m.live].flight[m.task]
+		t := p.lives()[m.live].flight[m.task]
 		what := "begins"
 		switch {
 		case m.do == breaks:

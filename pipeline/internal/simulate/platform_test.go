@@ -49,6 +49,7 @@ func (f *platform) call(t *task) plan {
 	w := f.w
 	w.count.calls++
 	w.audit.calls(t)
+	w.audit.beside(t)
 	p := plan{takes: w.upTo(10 * time.Second)}
 	if w.calm {
 		return p

@@ -31,6 +31,7 @@ type process struct {
 	onDrift pipeline.Drift
 
 	live    []*live
+	ending  []*live         // runs let go of while something was under way that has not ended yet
 	foreign map[string]bool // runs that another executor takes forward
 	rested  map[string]rest
 	envs    map[string]*machine.Environment // as the store had them
@@ -249,6 +250,9 @@ func (p *process) load() {
 
 // open makes a run live if it is for this executor to take forward.
 func (p *process) open(run string) {
+	if p.ends(run) {
+		return
+	}
 	m, err := p.fold(run)
 	if err != nil {
 		p.suffer(err)
@@ -313,7 +317,7 @@ func (p *process) quit() bool {
 	if !p.closing || p.flush != nil {
 		return false
 	}
-	for _, r := range p.live {
+	for _, r := range p.lives() {
 		if (len(r.flight) > 0 || r.poked) && p.w.now.Before(p.quits) {
 			return false
 		}

@@ -89,6 +89,9 @@ func (p *process) state(w *world, h uint64) uint64 {
 	for _, r := range p.live {
 		h = machine.Mix(r.state(w.wall(), h), flags(p.flush == r), 14)
 	}
+	for _, r := range p.ending {
+		h = machine.Mix(r.state(w.wall(), h), flags(r.wanted), 33)
+	}
 	for _, run := range p.wait {
 		h = text(h, run)
 	}

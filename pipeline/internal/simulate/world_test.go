@@ -238,7 +238,7 @@ func (w *world) next(quiet bool) (at time.Time) {
 			sooner(p.resumes)
 			continue
 		}
-		for _, r := range p.live {
+		for _, r := range p.lives() {
 			for _, t := range r.flight {
 				sooner(t.due)
 				if !t.due.IsZero() {
