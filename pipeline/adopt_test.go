@@ -202,6 +202,40 @@ func TestARunThatComesBackWaitsForTheCallsOfBefore(t *testing.T) { // I3, J4
 	})
 }
 
+// What is done anew after the time for it was up is not called beside the call that
+// was told to end then.
+func TestWhatIsDoneAnewWaitsForTheCallOfBefore(t *testing.T) { // I3, R5, R7
+	for _, tt := range []struct{ slow, want time.Duration }{
+		{0, 0},
+		{9 * time.Second, 9 * time.Second},
+		{30 * time.Second, 10 * time.Second}, // it is given up then
+	} {
+		t.Run(fmt.Sprintf("and that takes %v to end", tt.slow), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := &calls{slow: tt.slow}
+				x := executor(pipeline.Finally{Of: work("build", 0), Do: pipeline.Stage{Name: "report", Run: c}, Within: time.Minute})
+				x.Grace = 10 * time.Second
+				serve(t, x)
+				id := start(t, x, "one")
+				pass(time.Minute)
+				wantRun(t, x, id, pipeline.Failed)
+				if err := x.Retry(t.Context(), id, "report", "ann", "it was nearly done"); err != nil {
+					t.Fatal(err)
+				}
+				retried := time.Now()
+				pass(time.Hour)
+				wantRun(t, x, id, pipeline.Failed)
+				if len(c.keys) != 2 || c.keys[0] == c.keys[1] {
+					t.Fatalf("calls under %q; want two, under two keys", c.keys)
+				}
+				if waited := c.last.Sub(retried); waited != tt.want {
+					t.Errorf("the second call began %v after it was asked for; want %v", waited, tt.want)
+				}
+			})
+		})
+	}
+}
+
 // Serve waits for calls of a run that was let go of like for any other, and does not
 // go on with the run.
 func TestShutdownWhileCallsOfAnAdoptedRunEnd(t *testing.T) { // R2, R6

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/gate"
@@ -67,8 +68,12 @@ var (
 	errGoexit  = errors.New("ended its goroutine instead of returning")
 )
 
-// call makes a task of the hook of stage i and records the intent (J3).
+// call makes a task of the hook of stage i and records the intent (J3). If a call of
+// before was told to end and goes on, the stage is looked at again when it has (I3).
 func (r *live) call(i int32, now time.Time) error {
+	if r.stopping > 0 && slices.ContainsFunc(r.flight, func(t *task) bool { return t.node == i && t.do == machine.Call }) {
+		return nil
+	}
 	n := r.m.Node(i)
 	s := n.Step.(*Stage)
 	if !r.place(i, s.Group) {
@@ -285,12 +290,16 @@ func (r *live) stop(i int32) {
 // stop cancels the context of a task, and gives it up if it does not return (R6).
 // R.mu is held.
 func (t *task) stop(cause error) {
+	if t.stopped {
+		return
+	}
 	if t.cancel == nil {
 		t.r.cancel(cause) // it has the context that all of the run have
 	} else {
 		t.abort(cause)
 	}
 	t.stopped = true
+	t.r.stopping++
 	t.timer = time.AfterFunc(t.r.s.x.Grace, t.abandon)
 }
 

@@ -30,6 +30,7 @@ type live struct {
 	flushing bool
 	gone     bool    // not live any more: deliver to the next one
 	flight   []*task // begun, and not returned
+	stopping int     // of flight, told to end
 	queue    queue   // those of flight of which the hook is not called yet
 	spare    []*task // for use again
 	more     int     // tasks made at a time, when there are none

@@ -83,7 +83,8 @@ func (r *live) errs(i int32) {
 func (r *live) settleCall(t *task, now time.Time) error {
 	if !r.m.Calling(t.node, t.attempt) {
 		t.told.came(new(journal.Event))
-		return nil // the places may be those of a later call
+		r.m.Again(t.node) // which may wait for this
+		return nil        // the places may be those of a later call
 	}
 	r.vacate(t.node)
 	e := r.m.Returned(t.node, t.out, t.err, t.stack, now)
@@ -119,6 +120,9 @@ func (r *live) land(t *task) {
 	r.flight[last] = nil
 	r.flight = r.flight[:last]
 	t.place = -1
+	if t.stopped {
+		r.stopping--
+	}
 }
 
 // recycle keeps t for use again.

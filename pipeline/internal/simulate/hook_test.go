@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/penstock/penstock/artifact"
@@ -48,8 +49,12 @@ var (
 	errNet     = errors.New("the network is down")
 )
 
-// call makes a task of the hook of stage i and records the intent (J3).
+// call makes a task of the hook of stage i and records the intent (J3), once no call
+// of before goes on (I3).
 func (r *live) call(i int32, now time.Time) error {
+	if slices.ContainsFunc(r.flight, func(t *task) bool { return t.node == i && t.do == machine.Call }) {
+		return nil
+	}
 	e := r.m.Called(i, now)
 	if err := r.emit(e); err != nil {
 		return err
@@ -199,6 +204,7 @@ func (r *live) settle(t *task, now time.Time) error {
 	m, i := r.m, t.node
 	if t.do == machine.Call {
 		if !m.Calling(i, t.attempt) {
+			m.Again(i) // which may wait for this
 			return nil
 		}
 		e := m.Returned(i, t.out, t.err, t.stack, now)
