@@ -42,6 +42,7 @@ func (r *live) quit(err error) {
 	for _, t := range r.work.returned {
 		r.land(t)
 	}
+	r.work = inbox{}
 	for _, t := range r.flight {
 		t.abort(err)
 	}
