@@ -292,6 +292,38 @@ func TestALeaseRunsOnWhileARunIsTakenUpAgain(t *testing.T) { // R2, J4
 	})
 }
 
+// A hook that was given up while a cancel is being recorded is not given up once more.
+func TestAHookIsGivenUpOnce(t *testing.T) { // R6, R9
+	for canceled := time.Minute; canceled < time.Minute+20*time.Second; canceled += time.Second / 2 {
+		synctest.Test(t, func(t *testing.T) {
+			c := &calls{slow: time.Hour}
+			x := over(&slowAppends{new(journal.Memory), 2 * time.Second}, pipeline.Stage{Name: "build", Run: c, Timeout: time.Minute})
+			x.Grace = 10 * time.Second
+			serve(t, x)
+			id := start(t, x, "one")
+			pass(canceled)
+			if err := x.Cancel(t.Context(), id, "ann", "it hangs"); err != nil && !errors.Is(err, pipeline.ErrRefused) {
+				t.Fatal(err)
+			}
+			pass(2 * time.Hour)
+			if r, err := x.Run(t.Context(), id); err != nil || !r.Status.Done() {
+				t.Errorf("canceled after %v, the run is %v, %v; want it ended", canceled, r.Status, err)
+			}
+		})
+	}
+}
+
+// slowAppends takes its time to record something.
+type slowAppends struct {
+	*journal.Memory
+	takes time.Duration
+}
+
+func (s *slowAppends) Append(ctx context.Context, b ...journal.Batch) error {
+	time.Sleep(s.takes)
+	return s.Memory.Append(ctx, b...)
+}
+
 // A slowJournal takes its time to read a whole journal.
 type slowJournal struct {
 	*journal.Memory

@@ -321,7 +321,7 @@ func (t *task) abandon() {
 	told := t.told
 	told.stop()
 	t.told = nil
-	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, stopped: t.stopped, told: told, err: why}
+	u := &task{r: r, asking: new(asking), do: t.do, node: t.node, name: t.name, attempt: t.attempt, ticket: t.ticket, ctx: t.ctx, hook: t.hook, stopped: t.stopped, returned: true, told: told, err: why}
 	u.place = t.place
 	r.flight[u.place] = u
 	r.mu.Unlock()
